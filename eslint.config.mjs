@@ -1,0 +1,131 @@
+import js from "@eslint/js";
+import tseslint from "typescript-eslint";
+
+/**
+ * The walls between the rooms (docs/architecture.md). A door is a package that one file alone may import; a wall is
+ * a direction in which no import may point. When two blocks match a file, the later one replaces the rule's options,
+ * so each block states everything that its files must not import.
+ */
+const doors = [
+  { name: "ioredis", file: "src/services/redis.ts", message: "Only src/services/redis.ts connects to Redis." },
+  {
+    name: "@azure/communication-identity",
+    file: "src/services/azure/acs-identity-provider.ts",
+    message: "Only src/services/azure/acs-identity-provider.ts speaks to Azure.",
+  },
+  {
+    name: "@azure/identity",
+    file: "src/services/azure/entra-credential.ts",
+    message: "Only src/services/azure/entra-credential.ts loads Entra credentials.",
+  },
+  { name: "jose", file: "src/services/access/oidc-authenticator.ts", message: "Only oidc-authenticator.ts verifies JWTs." },
+  { name: "pino", file: "src/services/telemetry/logger.ts", message: "Only src/services/telemetry/logger.ts writes the log." },
+];
+
+const walls = {
+  programs: { regex: "(^|/)(emulator|client|test|bench|explorer)/", message: "Programs share a protocol, not code." },
+  root: { regex: "/gateway(\\.js)?$", message: "Only main, bin and tests use the composition root." },
+  resolvers: { regex: "/resolvers/", message: "Services and schema never import resolvers." },
+  schema: { regex: "/schema/", message: "Services never import the schema." },
+  server: { regex: "/server/", message: "Only the composition root imports the server." },
+  graphql: {
+    regex: "^(graphql|type-graphql|graphql-scalars|@apollo/.*|dataloader)$",
+    message: "Services know nothing of GraphQL.",
+  },
+  http: { regex: "^node:https?$", message: "Only src/server/ speaks HTTP." },
+};
+
+const imports = (files, patterns, open = []) => ({
+  files,
+  rules: {
+    "no-restricted-imports": [
+      "error",
+      {
+        patterns,
+        paths: doors
+          .filter((door) => !open.includes(door.name))
+          .map(({ name, message }) => ({ name, message })),
+      },
+    ],
+  },
+});
+
+const inServices = [walls.programs, walls.root, walls.resolvers, walls.schema, walls.server, walls.graphql, walls.http];
+
+export default tseslint.config(
+  { ignores: ["dist/", "coverage/", ".cache/", "**/generated/"] },
+  js.configs.recommended,
+  ...tseslint.configs.strictTypeChecked,
+  ...tseslint.configs.stylisticTypeChecked,
+  {
+    languageOptions: {
+      parserOptions: {
+        projectService: { allowDefaultProject: ["*.mjs", "*.js", "scripts/*.mjs"] },
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
+    rules: {
+      "@typescript-eslint/consistent-type-imports": "error",
+      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
+      "@typescript-eslint/no-extraneous-class": ["error", { allowWithDecorator: true }],
+      "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_" }],
+      eqeqeq: "error",
+      "no-console": "error",
+    },
+  },
+  { files: ["**/*.mjs", "**/*.js"], ...tseslint.configs.disableTypeChecked },
+  {
+    files: ["**/*.mjs", "**/*.js"],
+    languageOptions: { globals: { process: "readonly", console: "readonly", module: "writable", URL: "readonly" } },
+    rules: { "no-console": "off" },
+  },
+  {
+    files: ["src/**/*.ts"],
+    rules: {
+      "no-restricted-properties": [
+        "error",
+        { object: "process", property: "env", message: "Only src/config.ts reads the environment." },
+      ],
+    },
+  },
+  { files: ["src/config.ts"], rules: { "no-restricted-properties": "off" } },
+  {
+    files: ["src/services/**/*.ts"],
+    ignores: ["src/services/clock.ts"],
+    rules: {
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector: "CallExpression[callee.object.name='Date'][callee.property.name='now']",
+          message: "The clock is a parameter: take a Clock.",
+        },
+        {
+          selector: "NewExpression[callee.name='Date'][arguments.length=0]",
+          message: "The clock is a parameter: take a Clock.",
+        },
+      ],
+    },
+  },
+  imports(["src/**/*.ts"], [walls.programs]),
+  imports(["src/*.ts"], [walls.programs], []),
+  imports(["src/schema/**/*.ts"], [walls.programs, walls.root, walls.resolvers, walls.server]),
+  imports(["src/resolvers/**/*.ts"], [walls.programs, walls.root, walls.server, walls.http]),
+  imports(["src/server/**/*.ts"], [walls.programs, walls.root]),
+  imports(["src/services/**/*.ts"], inServices),
+  ...doors
+    .filter((door) => door.file.startsWith("src/services/"))
+    .map((door) =>
+      imports(
+        [door.file],
+        // The Azure room owns its agents; it makes no request of its own with them.
+        door.name === "@azure/communication-identity" ? inServices.filter((wall) => wall !== walls.http) : inServices,
+        [door.name],
+      ),
+    ),
+  imports(["emulator/**/*.ts"], [{ regex: "(^|/)(src|bin|client|test)/", message: "The emulator stands alone." }]),
+  { files: ["bin/**/*.ts", "test/**/*.ts", "emulator/main.ts"], rules: { "no-console": "off" } },
+  {
+    files: ["test/**/*.ts"],
+    rules: { "@typescript-eslint/no-non-null-assertion": "off", "no-restricted-imports": "off" },
+  },
+);
