@@ -1,0 +1,53 @@
+/** The port to Azure: what the gateway asks of ACS Identity, in its own words. */
+import type { TokenScope } from "../tokens/token-scope";
+
+/** A token as Azure issued it. */
+export interface IssuedToken {
+  readonly token: string;
+  /** The earlier of the answer's `expiresOn` and the token's own `exp`, in milliseconds since the epoch. */
+  readonly expiresOn: number;
+}
+
+/** What every call takes. */
+export interface CallOptions {
+  /** Cancels the call when nobody waits for it any more. */
+  readonly signal?: AbortSignal;
+}
+
+/** A Teams user's Entra token, and whom it is for. */
+export interface TeamsUserToken {
+  readonly teamsUserAadToken: string;
+  /** The application (client) id that the token was made for. */
+  readonly clientId: string;
+  /** The user's object id in Entra. */
+  readonly userObjectId: string;
+}
+
+/**
+ * ACS Identity. Every method ends within the configured deadline and rejects with a `GatewayError`:
+ * `IDENTITY_NOT_FOUND`, `BAD_USER_INPUT`, `RATE_LIMITED`, `UPSTREAM_REJECTED` or `UPSTREAM_UNAVAILABLE`.
+ */
+export interface IdentityProvider {
+  /** Changes with the credential: tokens made with an access key die when that key is rotated. */
+  readonly credentialFingerprint: string;
+  /** The deadline of each call, in milliseconds. */
+  readonly deadlineMs: number;
+  /** Makes an identity, and with `token` a token for it in the same call. Never repeated: it is not idempotent. */
+  createIdentity(
+    token: { readonly scopes: readonly TokenScope[]; readonly lifetimeMinutes: number } | undefined,
+    call: CallOptions,
+  ): Promise<{ readonly identityId: string; readonly token?: IssuedToken }>;
+  /** Issues a token. Tokens issued before stay valid. */
+  issueToken(
+    identityId: string,
+    scopes: readonly TokenScope[],
+    lifetimeMinutes: number,
+    call: CallOptions,
+  ): Promise<IssuedToken>;
+  /** Ends every token of the identity issued so far. */
+  revokeTokens(identityId: string, call: CallOptions): Promise<void>;
+  /** Deletes the identity and its data. An identity that is already gone counts as deleted. */
+  deleteIdentity(identityId: string, call: CallOptions): Promise<void>;
+  /** Exchanges a Teams user's Entra token for an ACS token that acts as that user. */
+  exchangeTeamsToken(teams: TeamsUserToken, call: CallOptions): Promise<IssuedToken>;
+}

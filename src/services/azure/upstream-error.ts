@@ -1,0 +1,109 @@
+/** What went wrong at Azure, reduced to facts that are safe to tell: an SDK error's text can hold a token or a key. */
+import { GatewayError, badInput, identityNotFound } from "../../errors";
+
+/** A failed call to ACS as status, code and wait; never its message. */
+export class UpstreamFailure extends Error {
+  override readonly name = "UpstreamFailure";
+  /** HTTP status; none when no answer came. */
+  readonly status: number | undefined;
+  /** ACS's code (`IdentityNotOwned`) or the socket's (`ECONNRESET`); only if it looks like one. */
+  readonly code: string | undefined;
+  /** The argument that ACS names as wrong. */
+  readonly target: string | undefined;
+  /** How long Azure asks to wait, in milliseconds. */
+  readonly retryAfterMs: number | undefined;
+  readonly requestId: string | undefined;
+  private readonly saysGone: boolean;
+
+  constructor(error: unknown, nowMs: number) {
+    super("A call to Azure Communication Services failed.");
+    const seen = (error ?? {}) as SdkError;
+    const body = seen.details?.error;
+    this.status = typeof seen.statusCode === "number" ? seen.statusCode : undefined;
+    this.code = codeLike(body?.code) ?? codeLike(seen.code) ?? codeLike(seen.name);
+    this.target = codeLike(body?.target);
+    this.requestId = codeLike(seen.request?.requestId);
+    this.retryAfterMs = retryAfterMs(seen, nowMs);
+    // The code for a deleted identity was never recorded, its text was.
+    this.saysGone = typeof body?.message === "string" && body.message.includes("identity doesn't exist");
+  }
+
+  /** The identity was deleted, or never made. */
+  get identityGone(): boolean {
+    return this.saysGone || this.status === 404;
+  }
+
+  /** Worth another attempt, if the operation may be repeated: no answer, or one that says later. */
+  get retryable(): boolean {
+    if (this.identityGone) return false;
+    if (this.status === 429) return this.retryAfterMs !== undefined;
+    return this.status === undefined || this.status === 408 || this.status >= 500;
+  }
+
+  /** The same in the words of the gateway's callers. */
+  toGatewayError(identityArgument: string): GatewayError {
+    if (this.identityGone || this.code === "IdentityNotOwned") return identityNotFound(identityArgument);
+    switch (this.status) {
+      case 429:
+        return new GatewayError("RATE_LIMITED", "Azure Communication Services is rate limiting this resource.", {
+          // Azure counts over windows of 30 seconds; without a Retry-After the next one is a safe guess.
+          retryAfterSeconds: Math.max(1, Math.ceil((this.retryAfterMs ?? 30_000) / 1000)),
+        });
+      case 400:
+      case 401:
+      case 403:
+        return this.refusal();
+      default:
+        return new GatewayError(
+          "UPSTREAM_UNAVAILABLE",
+          "Azure Communication Services did not give a usable answer. Try again later.",
+        );
+    }
+  }
+
+  private refusal(): GatewayError {
+    if (this.code === "InvalidAccessToken") {
+      return badInput(
+        "input.teamsUserAadToken",
+        "Azure does not accept the Teams user's Entra token: it is malformed, expired or for another audience.",
+      );
+    }
+    const argument = teamsArguments[this.target?.toLowerCase() ?? ""];
+    if (this.code === "ValidationError" && argument) {
+      return badInput(argument, `Azure does not accept this ${argument.slice("input.".length)} with this Teams token.`);
+    }
+    return new GatewayError(
+      "UPSTREAM_REJECTED",
+      "Azure Communication Services refused the gateway's request. Its operator finds the status in the gateway's log.",
+    );
+  }
+}
+
+/** ACS's names of the Teams exchange's arguments, and ours. */
+const teamsArguments: Readonly<Record<string, string>> = {
+  appid: "input.clientId",
+  userid: "input.userObjectId",
+};
+
+interface SdkError {
+  readonly name?: unknown;
+  readonly code?: unknown;
+  readonly statusCode?: unknown;
+  readonly details?: { readonly error?: { readonly code?: unknown; readonly message?: unknown; readonly target?: unknown } };
+  readonly request?: { readonly requestId?: unknown };
+  readonly response?: { readonly headers?: { get(name: string): string | undefined } };
+}
+
+/** Foreign text passes only when it looks like an identifier: no spaces, no dots, short, so no token fits. */
+function codeLike(value: unknown): string | undefined {
+  return typeof value === "string" && /^[\w-]{1,64}$/.test(value) ? value : undefined;
+}
+
+/** RFC 9110 §10.2.3: seconds, or a date. */
+function retryAfterMs(error: SdkError, nowMs: number): number | undefined {
+  const header = error.response?.headers?.get("retry-after");
+  if (header === undefined) return undefined;
+  const seconds = Number(header);
+  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - nowMs;
+  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
+}

@@ -1,0 +1,71 @@
+/** One function per thing worth telling; none of them has a parameter that a token would fit. */
+import { randomUUID } from "node:crypto";
+import type { Logger } from "pino";
+import type { TokenScope } from "../tokens/token-scope";
+
+/** A call to Azure that is over. */
+export interface UpstreamCall {
+  readonly operation: string;
+  readonly outcome: "ok" | "failed";
+  readonly attempt: number;
+  readonly durationMs: number;
+  /** HTTP status, if there was an answer. */
+  readonly status?: number;
+  /** ACS's or the socket's error code, if it looks like one. */
+  readonly code?: string;
+  /** `x-ms-client-request-id`, to find the call in Azure's own logs. */
+  readonly requestId?: string;
+}
+
+/** What the parts of the gateway tell. */
+export interface Events {
+  tokenServed(event: { source: "issued" | "cache"; scopes: readonly TokenScope[]; lifetimeMinutes: number }): void;
+  tokenSuperseded(): void;
+  tokensRevoked(event: { cause: "revocation" | "deletion"; confirmed: boolean }): void;
+  identityCreated(event: { withToken: boolean }): void;
+  identityDeleted(): void;
+  upstreamCall(event: UpstreamCall): void;
+  storeUnavailable(event: { operation: string; reason: string }): void;
+  redisError(reason: string): void;
+  valueDidNotOpen(): void;
+  /** A fault of ours; returns the id under which the log has it. */
+  internalError(error: unknown): string;
+}
+
+/** Events as log lines. */
+export function createEvents(log: Logger): Events {
+  return {
+    tokenServed: (event) => {
+      log.debug(event, "token served");
+    },
+    tokenSuperseded: () => {
+      log.info("a revocation overtook an issuance; its token was discarded");
+    },
+    tokensRevoked: (event) => {
+      log.info(event, "tokens revoked");
+    },
+    identityCreated: (event) => {
+      log.info(event, "identity created");
+    },
+    identityDeleted: () => {
+      log.info("identity deleted");
+    },
+    upstreamCall: (event) => {
+      log[event.outcome === "ok" ? "debug" : "warn"](event, "call to Azure Communication Services");
+    },
+    storeUnavailable: (event) => {
+      log.warn(event, "token store unavailable; going on without it");
+    },
+    redisError: (reason) => {
+      log.warn({ reason }, "Redis connection");
+    },
+    valueDidNotOpen: () => {
+      log.warn("a cached value did not open with any key of TOKEN_ENCRYPTION_KEYS; it counts as a miss");
+    },
+    internalError: (error) => {
+      const errorId = randomUUID();
+      log.error({ errorId, stack: error instanceof Error ? error.stack : typeof error }, "internal error");
+      return errorId;
+    },
+  };
+}

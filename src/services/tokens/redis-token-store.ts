@@ -1,0 +1,117 @@
+/** The token store protocol on Redis, for values that are already sealed. */
+import { createHash, randomBytes } from "node:crypto";
+import { reasonOf, type RedisConnection, type RedisScript } from "../redis";
+import * as scripts from "./redis-scripts";
+import { tokenKeyOfField, type TokenKey } from "./token-key";
+import {
+  pendingRevocationMs,
+  StoreUnavailable,
+  type Acquired,
+  type AcquireOptions,
+  type Committed,
+  type Lease,
+  type TokenStore,
+} from "./token-store";
+
+/** {@link TokenStore} shared by every gateway on one Redis. Each method is one round trip. */
+export class RedisTokenStore implements TokenStore<Buffer> {
+  private readonly scripts: Record<keyof typeof scripts, RedisScript>;
+
+  constructor(redis: RedisConnection) {
+    this.scripts = {
+      read: redis.script("acsgwRead", scripts.read),
+      list: redis.script("acsgwList", scripts.list),
+      acquire: redis.script("acsgwAcquire", scripts.acquire),
+      commit: redis.script("acsgwCommit", scripts.commit),
+      release: redis.script("acsgwRelease", scripts.release),
+      beginRevocation: redis.script("acsgwBeginRevocation", scripts.beginRevocation),
+      endRevocation: redis.script("acsgwEndRevocation", scripts.endRevocation),
+    };
+  }
+
+  async read(key: TokenKey): Promise<Buffer | undefined> {
+    const value = await this.run("read", key.identityId, key.field);
+    return value instanceof Buffer ? value : undefined;
+  }
+
+  async list(identityIds: readonly string[]): Promise<{ key: TokenKey; value: Buffer }[][]> {
+    // One tick's commands leave in one pipeline, so many identities cost one round trip.
+    const answers = await Promise.all(identityIds.map((id) => this.run("list", id)));
+    return answers.map((answer, index) => pairs(identityIds[index] ?? "", answer as Buffer[]));
+  }
+
+  async acquire(key: TokenKey, options: AcquireOptions): Promise<Acquired<Buffer>> {
+    const id = randomId();
+    const answer = (await this.run(
+      "acquire",
+      key.identityId,
+      key.field,
+      id,
+      options.leaseMs,
+      randomId(),
+      options.ignoreToken ? 1 : 0,
+      options.whileRevoking ? 1 : 0,
+    )) as [Buffer, Buffer | number];
+    const [kind, value] = answer;
+    switch (kind.toString()) {
+      case "token":
+        return { kind: "token", token: value as Buffer };
+      case "lease":
+        return { kind: "lease", lease: { id, generation: String(value) } };
+      default:
+        return { kind: "busy", retryAfterMs: Number(value) };
+    }
+  }
+
+  async commit(key: TokenKey, lease: Lease, value: Buffer, keepMs: number): Promise<Committed> {
+    const { identityId, field } = key;
+    const answer = await this.run("commit", identityId, field, lease.id, lease.generation, Math.floor(keepMs), value);
+    return String(answer) as Committed;
+  }
+
+  async release(key: TokenKey, lease: Lease): Promise<void> {
+    await this.run("release", key.identityId, key.field, lease.id);
+  }
+
+  async beginRevocation(identityId: string): Promise<string> {
+    const revocation = randomId();
+    await this.run("beginRevocation", identityId, revocation, pendingRevocationMs, randomId());
+    return revocation;
+  }
+
+  async endRevocation(identityId: string, revocation: string): Promise<void> {
+    await this.run("endRevocation", identityId, revocation, randomId());
+  }
+
+  private async run(
+    script: keyof typeof scripts,
+    identityId: string,
+    ...args: (string | number | Buffer)[]
+  ): Promise<unknown> {
+    try {
+      return await this.scripts[script](redisKey(identityId), ...args);
+    } catch (error) {
+      throw new StoreUnavailable(reasonOf(error));
+    }
+  }
+}
+
+/** Whose tokens a key holds is nobody's business but ours; the braces keep an identity on one Cluster slot. */
+function redisKey(identityId: string): string {
+  return `{${createHash("sha256").update(identityId).digest("base64url").slice(0, 22)}}`;
+}
+
+/** Hexadecimal, so that it can stand in a Lua pattern. 96 bits. */
+function randomId(): string {
+  return randomBytes(12).toString("hex");
+}
+
+function pairs(identityId: string, flat: readonly Buffer[]): { key: TokenKey; value: Buffer }[] {
+  const found = [];
+  for (let index = 0; index + 1 < flat.length; index += 2) {
+    const key = tokenKeyOfField(identityId, String(flat[index]));
+    const value = flat[index + 1];
+    if (key && value) found.push({ key, value });
+  }
+  return found;
+}
