@@ -30,7 +30,7 @@ export interface AcsOptions {
   /** A certificate authority (PEM) to trust instead of the system's, for an emulator over TLS. */
   readonly ca?: string;
   /** The resource's immutable id, if known beforehand; learned from Azure's answers otherwise. */
-  readonly resourceId?: string;
+  readonly resourceId?: string | undefined;
 }
 
 /** Three attempts in all, for operations that may be repeated. */

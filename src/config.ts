@@ -1,0 +1,341 @@
+/** Environment → one frozen Config, or one message that lists every wrong variable. The only reader of the environment. */
+import { createHash, randomBytes } from "node:crypto";
+import { z } from "zod";
+import { hashApiKey, type ApiKey } from "./services/access/api-key-authenticator";
+import { logLevels, type LogLevel } from "./services/telemetry/logger";
+import type { EncryptionKey } from "./services/tokens/token-cipher";
+
+/** What the gateway runs on. */
+export interface Config {
+  readonly production: boolean;
+  readonly http: {
+    readonly host: string;
+    readonly port: number;
+    readonly corsOrigins: readonly string[] | "*";
+    readonly bodyLimitBytes: number;
+  };
+  readonly acs: {
+    readonly endpoint: string;
+    /** Undefined: Entra, through DefaultAzureCredential. */
+    readonly accessKey: string | undefined;
+    readonly resourceId: string | undefined;
+    readonly deadlineMs: number;
+    readonly maxSockets: number;
+    readonly throughProxy: boolean;
+  };
+  readonly redis: { readonly url: string; readonly commandTimeoutMs: number; readonly keyPrefix: string } | undefined;
+  readonly tokens: {
+    readonly minRemainingMs: number;
+    readonly encryptionKeys: readonly EncryptionKey[];
+    /** The encryption keys were made up at this start, so nobody else opens what they seal. */
+    readonly encryptionKeysMadeUp: boolean;
+    readonly maxCachedIdentities: number;
+  };
+  readonly access: {
+    readonly apiKeys: readonly ApiKey[];
+    /** The key that a development gateway shows and puts into its explorer. */
+    readonly developmentKey: string | undefined;
+  };
+  readonly explorer: boolean;
+  readonly logLevel: LogLevel;
+}
+
+/** The environment does not describe a gateway. The message is for the operator, lists everything and ends in a hint. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  constructor(readonly problems: readonly string[]) {
+    super(
+      `The configuration has ${problems.length === 1 ? "a problem" : `${problems.length} problems`}:\n` +
+        problems.map((problem) => `  - ${problem}`).join("\n"),
+    );
+  }
+}
+
+const minute = 60_000;
+
+/** SHA-256 of the access key that the bundled emulator publishes, which protects nothing. */
+const emulatorKeyHash = "@@EMULATOR_KEY_HASH@@";
+
+const wholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, `must be a whole number from ${min} to ${max}`)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`);
+
+const yesOrNo = z
+  .enum(["true", "false"], "must be true or false")
+  .transform((value) => value === "true");
+
+const connectionString = z.string().transform((value, context) => {
+  const match = /^\s*endpoint=(.+?);\s*accesskey=([^;]+);?\s*$/i.exec(value);
+  const endpoint = match?.[1] && URL.canParse(match[1]) ? new URL(match[1]) : undefined;
+  const key = match?.[2]?.trim();
+  if (!endpoint || !key || !isBase64(key)) {
+    // The value holds a key, so the message must not repeat any of it.
+    context.addIssue("must look like endpoint=https://<resource>.communication.azure.com/;accesskey=<base64 key>");
+    return z.NEVER;
+  }
+  return { endpoint, accessKey: key };
+});
+
+const url = (protocols: readonly string[], example: string) =>
+  z
+    .string()
+    .refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), `must look like ${example}`);
+
+const encryptionKeys = z.string().transform((value, context) => {
+  const keys = list(value).map((item) => {
+    const [, id, secret] = /^([\w-]{1,16}):(.+)$/.exec(item) ?? [];
+    return { id: id ?? "", secret: Buffer.from(secret ?? "", "base64") };
+  });
+  if (keys.length === 0 || keys.some((key) => key.id === "" || key.secret.length !== 32)) {
+    context.addIssue("must be <key id>:<base64 of 32 bytes>, several separated by commas, the sealing key first");
+    return z.NEVER;
+  }
+  if (new Set(keys.map((key) => key.id)).size < keys.length) {
+    context.addIssue("must not use a key id twice");
+    return z.NEVER;
+  }
+  return keys;
+});
+
+const apiKeys = z.string().transform((value, context) => {
+  const keys = list(value).map((item) => {
+    const [, name, hash] = /^([\w.-]{1,64}):([0-9a-fA-F]{64})$/.exec(item) ?? [];
+    return { name: name ?? "", hash: Buffer.from(hash ?? "", "hex") };
+  });
+  if (keys.length === 0 || keys.some((key) => key.name === "")) {
+    context.addIssue(
+      "must be <name>:<SHA-256 of the key in hex>, several separated by commas; `acs-token-gateway new-key <name>` makes one",
+    );
+    return z.NEVER;
+  }
+  return keys;
+});
+
+const origins = z.string().transform((value, context) => {
+  if (value.trim() === "*") return "*" as const;
+  const found = list(value);
+  if (found.some((origin) => !URL.canParse(origin) || new URL(origin).origin !== origin)) {
+    context.addIssue("must be origins such as https://app.example.com separated by commas, without a path, or *");
+    return z.NEVER;
+  }
+  return found;
+});
+
+/** Every variable: its form, its default and what it means. */
+const variables = z.object({
+  NODE_ENV: z.string().optional().describe("`production` turns on the production rules"),
+  HOST: z.string().min(1).optional().describe("address to listen on; 127.0.0.1, in production 0.0.0.0"),
+  PORT: wholeNumber(0, 65535).default(4000).describe("port to listen on; 0 takes a free one"),
+  ACS_CONNECTION_STRING: connectionString.optional().describe("the ACS resource with its access key"),
+  ACS_ENDPOINT: url(["https:"], "https://<resource>.communication.azure.com")
+    .optional()
+    .describe("the ACS resource, used with Entra credentials (DefaultAzureCredential)"),
+  ACS_RESOURCE_ID: z
+    .uuid("must be the resource's immutable id, a GUID")
+    .optional()
+    .describe("refuses other resources' identities from the first request on; learned from Azure otherwise"),
+  ACS_TIMEOUT_MS: wholeNumber(1_000, 60_000).default(10_000).describe("deadline of a call to Azure, all attempts"),
+  ACS_MAX_CONNECTIONS: wholeNumber(1, 1_000).default(50).describe("connections to Azure at once"),
+  REDIS_URL: url(["redis:", "rediss:"], "redis://host:6379 or rediss://user:password@host:6380/0")
+    .optional()
+    .describe("the cache that replicas share; without it each process has its own"),
+  REDIS_TIMEOUT_MS: wholeNumber(10, 5_000).default(250).describe("the longest that a request waits for Redis"),
+  REDIS_KEY_PREFIX: z.string().max(64).default("acsgw:").describe("starts every key in Redis"),
+  TOKEN_ENCRYPTION_KEYS: encryptionKeys.optional().describe("the key ring for cached tokens; required in production with Redis"),
+  MIN_REMAINING_MINUTES: wholeNumber(11, 59)
+    .default(15)
+    .describe("a cached token with less life left is not served; ACS clients refresh below 10 minutes"),
+  MAX_CACHED_IDENTITIES: wholeNumber(1, 10_000_000).default(50_000).describe("bound of the cache without Redis"),
+  API_KEYS: apiKeys.optional().describe("who may call; required in production"),
+  DEVELOPMENT_API_KEY: z
+    .string()
+    .min(16, "must have at least 16 characters")
+    .optional()
+    .describe("the development key, instead of a new one at each start; refused in production"),
+  CORS_ORIGINS: origins.optional().describe("browser origins that may call; none when left out"),
+  BODY_LIMIT_BYTES: wholeNumber(1_024, 10_485_760).default(102_400).describe("the largest request body"),
+  EXPLORER: yesOrNo.optional().describe("serve Sandbox and /explorer; default true, in production false"),
+  LOG_LEVEL: z
+    .enum(logLevels, `must be one of ${logLevels.join(", ")}`)
+    .default("info")
+    .describe("how much is logged"),
+});
+
+type Variables = z.output<typeof variables>;
+
+/** The environment's variables as they are; `process.env` fits. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What starts like one of ours: a misspelled variable is the commonest fault. */
+const ours = /^(ACS_|API_KEYS|DEVELOPMENT_API|REDIS_(URL|TIMEOUT|KEY)|TOKEN_ENCRYPTION|MIN_REMAINING|MAX_CACHED|CORS_ORIGIN|BODY_LIMIT)/;
+/** What Kubernetes sets for a service that is called like ours. */
+const foreign = /^ACS_(TOKEN_GATEWAY_)?(SERVICE_|PORT($|_))/;
+
+/** The environment of this process. */
+export function processEnvironment(): Environment {
+  return process.env;
+}
+
+/** Whether the environment names an ACS resource; without one, a development gateway may bring the emulator along. */
+export function namesResource(environment: Environment): boolean {
+  return Boolean(environment.ACS_CONNECTION_STRING) || Boolean(environment.ACS_ENDPOINT);
+}
+
+/** Whether the environment asks for the production rules. */
+export function isProduction(environment: { readonly NODE_ENV?: string | undefined }): boolean {
+  return environment.NODE_ENV === "production";
+}
+
+/** Reads, checks and freezes. Throws {@link ConfigError}. */
+export function loadConfig(environment: Environment): Config {
+  // An empty variable is one that is not set: that is how Compose and Kubernetes leave them out.
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""));
+  const parsed = variables.safeParse(given);
+  const problems = [
+    ...(parsed.error?.issues ?? []).map((issue) => `${String(issue.path[0])} ${issue.message}.`),
+    ...unknownVariables(Object.keys(given)),
+    ...(parsed.success ? contradictions(parsed.data) : []),
+  ];
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
+  return deepFreeze(toConfig(parsed.data, environment));
+}
+
+function toConfig(v: Variables, environment: Environment): Config {
+  const production = isProduction(v);
+  const endpoint = v.ACS_CONNECTION_STRING?.endpoint ?? new URL(v.ACS_ENDPOINT ?? "");
+  const developmentKey = production ? undefined : (v.DEVELOPMENT_API_KEY ?? randomBytes(24).toString("base64url"));
+  const loopback = isLoopback(endpoint);
+  return {
+    production,
+    http: {
+      host: v.HOST ?? (production ? "0.0.0.0" : "127.0.0.1"),
+      port: v.PORT,
+      corsOrigins: v.CORS_ORIGINS ?? [],
+      bodyLimitBytes: v.BODY_LIMIT_BYTES,
+    },
+    acs: {
+      endpoint: endpoint.origin,
+      accessKey: v.ACS_CONNECTION_STRING?.accessKey,
+      resourceId: v.ACS_RESOURCE_ID?.toLowerCase(),
+      deadlineMs: v.ACS_TIMEOUT_MS,
+      maxSockets: v.ACS_MAX_CONNECTIONS,
+      throughProxy: !loopback && Boolean(environment.HTTPS_PROXY ?? environment.https_proxy),
+    },
+    redis:
+      v.REDIS_URL === undefined
+        ? undefined
+        : { url: v.REDIS_URL, commandTimeoutMs: v.REDIS_TIMEOUT_MS, keyPrefix: v.REDIS_KEY_PREFIX },
+    tokens: {
+      minRemainingMs: v.MIN_REMAINING_MINUTES * minute,
+      encryptionKeys: v.TOKEN_ENCRYPTION_KEYS ?? [{ id: "development", secret: randomBytes(32) }],
+      encryptionKeysMadeUp: v.TOKEN_ENCRYPTION_KEYS === undefined,
+      maxCachedIdentities: v.MAX_CACHED_IDENTITIES,
+    },
+    access: {
+      apiKeys: [
+        ...(v.API_KEYS ?? []),
+        ...(developmentKey === undefined ? [] : [{ name: "development", hash: hashApiKey(developmentKey) }]),
+      ],
+      developmentKey,
+    },
+    explorer: v.EXPLORER ?? !production,
+    logLevel: v.LOG_LEVEL,
+  };
+}
+
+/** Values that are fine alone and wrong together. */
+function contradictions(v: Variables): string[] {
+  const problems: string[] = [];
+  const acs = v.ACS_CONNECTION_STRING;
+  if (acs && v.ACS_ENDPOINT !== undefined) {
+    problems.push("ACS_CONNECTION_STRING and ACS_ENDPOINT must not both be set: use a key, or Entra.");
+  }
+  if (!acs && v.ACS_ENDPOINT === undefined) {
+    problems.push("ACS_CONNECTION_STRING or ACS_ENDPOINT must be set: which ACS resource issues the tokens?");
+  }
+  if (acs && acs.endpoint.pathname !== "/") {
+    problems.push("ACS_CONNECTION_STRING must have an endpoint without a path.");
+  }
+  if (acs && acs.endpoint.protocol !== "https:" && !(acs.endpoint.protocol === "http:" && isLoopback(acs.endpoint))) {
+    problems.push("ACS_CONNECTION_STRING must have an https endpoint; http is for an emulator on this machine (127.0.0.1, localhost, [::1]).");
+  }
+  return isProduction(v) ? [...problems, ...productionProblems(v)] : problems;
+}
+
+function productionProblems(v: Variables): string[] {
+  const problems: string[] = [];
+  const acs = v.ACS_CONNECTION_STRING;
+  if (acs && createHash("sha256").update(acs.accessKey).digest("hex") === emulatorKeyHash) {
+    problems.push("ACS_CONNECTION_STRING has the emulator's published access key, which production refuses.");
+  } else if (acs && acs.endpoint.protocol === "http:") {
+    problems.push("ACS_CONNECTION_STRING must have an https endpoint in production.");
+  }
+  if (!v.API_KEYS) {
+    problems.push("API_KEYS must be set in production: `acs-token-gateway new-key <name>` makes an entry.");
+  }
+  if (v.DEVELOPMENT_API_KEY !== undefined) {
+    problems.push("DEVELOPMENT_API_KEY must not be set in production: use API_KEYS.");
+  }
+  if (v.REDIS_URL !== undefined && !v.TOKEN_ENCRYPTION_KEYS) {
+    problems.push("TOKEN_ENCRYPTION_KEYS must be set in production with REDIS_URL: `acs-token-gateway new-key` makes one.");
+  }
+  return problems;
+}
+
+function unknownVariables(names: readonly string[]): string[] {
+  const known = Object.keys(variables.shape);
+  return names
+    .filter((name) => ours.test(name) && !foreign.test(name) && !known.includes(name))
+    .map((name) => `${name} is not a variable of the gateway. Known are ${known.join(", ")}.`);
+}
+
+/** Every variable with its meaning, for `--help` and the documentation. */
+export function describeVariables(): { readonly name: string; readonly meaning: string }[] {
+  return Object.entries(variables.shape).map(([name, schema]) => ({ name, meaning: schema.description ?? "" }));
+}
+
+/** The configuration in effect, secrets as fingerprints, for `acs-token-gateway check`. */
+export function describeConfig(config: Config): Record<string, unknown> {
+  return {
+    ...config,
+    acs: { ...config.acs, accessKey: config.acs.accessKey ? fingerprint(config.acs.accessKey) : "Entra" },
+    redis: config.redis && { ...config.redis, url: config.redis.url.replace(/\/\/[^@/]*@/, "//[credentials]@") },
+    tokens: {
+      ...config.tokens,
+      encryptionKeys: config.tokens.encryptionKeys.map((key) => `${key.id}:${fingerprint(key.secret)}`),
+    },
+    access: {
+      apiKeys: config.access.apiKeys.map((key) => `${key.name}:${key.hash.toString("hex").slice(0, 8)}…`),
+      developmentKey: config.access.developmentKey ? "set" : undefined,
+    },
+  };
+}
+
+function fingerprint(secret: string | Buffer): string {
+  return `sha256:${createHash("sha256").update(secret).digest("hex").slice(0, 8)}…`;
+}
+
+function isLoopback(endpoint: URL): boolean {
+  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(endpoint.hostname);
+}
+
+function isBase64(value: string): boolean {
+  return /^[A-Za-z0-9+/]+={0,2}$/.test(value) && value.length % 4 === 0;
+}
+
+function list(value: string): string[] {
+  return value
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const part of Object.values(value)) {
+    if (typeof part === "object" && part !== null && !Buffer.isBuffer(part)) deepFreeze(part as object);
+  }
+  return Object.freeze(value);
+}

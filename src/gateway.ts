@@ -1,0 +1,122 @@
+/** The composition root: builds every part from Config, and closes them in reverse. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ApolloServer } from "@apollo/server";
+import { ClosingList } from "./closing-list";
+import type { Config } from "./config";
+import { packageRoot } from "./package-root";
+import { accessRules } from "./resolvers/access-rules";
+import { IdentityResolver } from "./resolvers/identity-resolver";
+import { presentErrors } from "./resolvers/present-error";
+import { requestContext, type RequestContext } from "./resolvers/request-context";
+import { TokenResolver } from "./resolvers/token-resolver";
+import { buildGatewaySchema } from "./schema/build-schema";
+import { Explorer } from "./server/explorer";
+import { HttpServer } from "./server/http-server";
+import { sandbox } from "./server/sandbox";
+import { ApiKeyAuthenticator } from "./services/access/api-key-authenticator";
+import { CallerAuthenticator } from "./services/access/caller-authenticator";
+import { AcsIdentityProvider } from "./services/azure/acs-identity-provider";
+import { defaultAzureCredential } from "./services/azure/entra-credential";
+import { systemClock, type Clock } from "./services/clock";
+import { IdentityService } from "./services/identities/identity-service";
+import { RedisConnection } from "./services/redis";
+import { createEvents, type Events } from "./services/telemetry/events";
+import { readiness } from "./services/telemetry/health";
+import { createLogger } from "./services/telemetry/logger";
+import { MemoryTokenStore } from "./services/tokens/memory-token-store";
+import { RedisTokenStore } from "./services/tokens/redis-token-store";
+import { SealedTokenStore } from "./services/tokens/sealing-layer";
+import { TokenCipher } from "./services/tokens/token-cipher";
+import { TokenService } from "./services/tokens/token-service";
+import type { CachedToken, TokenStore } from "./services/tokens/token-store";
+
+/** Parts that a test may bring along instead of what Config would build. */
+export interface Parts {
+  readonly clock: Clock;
+  readonly events: Events;
+}
+
+/** A gateway that was built and does not listen yet. Disposing of it finishes requests in flight first. */
+export interface Gateway extends AsyncDisposable {
+  /** Listens. Rejects with Node's error (`EADDRINUSE`, `EACCES` …). */
+  start(): Promise<{ readonly url: string; readonly port: number }>;
+  /** The schema as SDL, with its federation directives. */
+  readonly typeDefs: string;
+}
+
+const graphqlPath = "/graphql";
+
+/** Builds the gateway that `config` describes. Rejects with `RedisUnusable` when its Redis is not there. */
+export async function createGateway(config: Config, parts: Partial<Parts> = {}): Promise<Gateway> {
+  const closing = new ClosingList();
+  try {
+    return await build(config, parts, closing);
+  } catch (error) {
+    await closing[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function build(config: Config, parts: Partial<Parts>, closing: ClosingList): Promise<Gateway> {
+  const clock = parts.clock ?? systemClock;
+  const events = parts.events ?? createEvents(createLogger(config.logLevel));
+  const { accessKey, ...acs } = config.acs;
+  const credential = accessKey === undefined ? await defaultAzureCredential() : { accessKey };
+  const azure = closing.add(new AcsIdentityProvider({ ...acs, credential }, clock, events));
+  const redis = config.redis && closing.add(await RedisConnection.connect(config.redis, events.redisError));
+  const store = tokenStore(config, redis, clock, events);
+  const tokens = new TokenService(store, azure, clock, events, config.tokens.minRemainingMs);
+  const identities = new IdentityService(azure, tokens, events);
+  const callers = new CallerAuthenticator(new ApiKeyAuthenticator(config.access.apiKeys));
+  const { schema, typeDefs } = await buildGatewaySchema(
+    [new TokenResolver(tokens), new IdentityResolver(identities)],
+    accessRules,
+  );
+  const { developmentKey } = config.access;
+  const operations = readFileSync(join(packageRoot(), "operations", "quickstart.graphql"), "utf8");
+  const apollo = new ApolloServer<RequestContext>({
+    schema,
+    formatError: presentErrors(events),
+    introspection: !config.production || config.explorer,
+    hideSchemaDetailsFromClientErrors: config.production,
+    includeStacktraceInErrorResponses: false,
+    stopOnTerminationSignals: false,
+    persistedQueries: false,
+    parseOptions: { maxTokens: 1_000 },
+    plugins: [sandbox({ enabled: config.explorer, operations, developmentKey })],
+  });
+  await apollo.start();
+  closing.add({ [Symbol.asyncDispose]: () => apollo.stop() });
+  const explorer = new Explorer({
+    directory: join(packageRoot(), "dist", "explorer"),
+    endpointPath: graphqlPath,
+    operations,
+    ...(developmentKey === undefined ? {} : { developmentKey }),
+  });
+  const http = closing.add(
+    new HttpServer<RequestContext>(config.http, {
+      apollo,
+      context: (request, signal) => requestContext(credentialsOf(request.headers), signal, callers, tokens),
+      pages: config.explorer ? [explorer] : [],
+      ready: () => readiness(redis),
+      onError: events.internalError,
+    }),
+  );
+  return { typeDefs, start: () => http.start(), [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose]() };
+}
+
+function tokenStore(
+  config: Config,
+  redis: RedisConnection | undefined,
+  clock: Clock,
+  events: Events,
+): TokenStore<CachedToken> {
+  if (!redis) return new MemoryTokenStore(clock, config.tokens.maxCachedIdentities);
+  return new SealedTokenStore(new RedisTokenStore(redis), new TokenCipher(config.tokens.encryptionKeys), events);
+}
+
+function credentialsOf(headers: NodeJS.Dict<string | string[]>) {
+  const one = (value: string | string[] | undefined) => (Array.isArray(value) ? value.join(", ") : value);
+  return { apiKey: one(headers["x-api-key"]), authorization: one(headers.authorization) };
+}

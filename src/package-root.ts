@@ -1,0 +1,14 @@
+/** Where the package's own files lie, whether the code runs from its sources or compiled. */
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+/** The folder of package.json. */
+export function packageRoot(): string {
+  let folder = __dirname;
+  while (!existsSync(join(folder, "package.json"))) {
+    const parent = dirname(folder);
+    if (parent === folder) throw new Error("The package's own package.json is missing.");
+    folder = parent;
+  }
+  return folder;
+}

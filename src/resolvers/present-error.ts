@@ -1,0 +1,44 @@
+/** Apollo's formatError: our errors and GraphQL's own pass, everything else is masked and logged under an id. */
+import { unwrapResolverError } from "@apollo/server/errors";
+import type { GraphQLFormattedError } from "graphql";
+import { GatewayError } from "../errors";
+import type { Events } from "../services/telemetry/events";
+
+/** The codes of errors that GraphQL itself finds in a request, before any of our code has run. */
+const requestErrors = new Set([
+  "GRAPHQL_PARSE_FAILED",
+  "GRAPHQL_VALIDATION_FAILED",
+  "BAD_USER_INPUT",
+  "BAD_REQUEST",
+  "OPERATION_RESOLUTION_FAILURE",
+  "PERSISTED_QUERY_NOT_SUPPORTED",
+  "PERSISTED_QUERY_NOT_FOUND",
+]);
+
+/** Makes Apollo's `formatError`. */
+export function presentErrors(
+  events: Pick<Events, "internalError">,
+): (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError {
+  return (formatted, error) => {
+    const cause = unwrapResolverError(error);
+    if (cause instanceof GatewayError) {
+      // Apollo writes "Context creation failed: " before what is thrown while it makes the context.
+      return { ...formatted, message: cause.message };
+    }
+    const code = formatted.extensions?.code;
+    const foundByGraphql = !isOriginal(error) && typeof code === "string" && requestErrors.has(code);
+    if (foundByGraphql) return formatted;
+    const errorId = events.internalError(cause);
+    const where = formatted.path ? { path: formatted.path } : {};
+    return {
+      ...where,
+      message: "The gateway failed to answer. Its operator finds the cause in the log under this errorId.",
+      extensions: { code: "INTERNAL_SERVER_ERROR", errorId },
+    };
+  };
+}
+
+/** Whether somebody threw it inside a resolver, rather than GraphQL while it read the request. */
+function isOriginal(error: unknown): boolean {
+  return unwrapResolverError(error) !== error;
+}

@@ -1,0 +1,40 @@
+/** Resolvers + access rules → an executable federation subgraph schema, and its printed form. */
+import "reflect-metadata";
+import { buildSubgraphSchema } from "@apollo/subgraph";
+import { printSchemaWithDirectives } from "@graphql-tools/utils";
+import { parse, type GraphQLSchema } from "graphql";
+import { buildSchema, createResolversMap, type AuthChecker, type NonEmptyArray } from "type-graphql";
+
+/** The newest federation version that the pinned `@apollo/subgraph` knows and all common gateways compose. */
+const link = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])`;
+
+/** Apollo's name for a map of resolvers; type-graphql has another for the same thing. */
+type SubgraphResolvers = NonNullable<Extract<Parameters<typeof buildSubgraphSchema>[0], { resolvers?: unknown }>["resolvers"]>;
+
+/** A resolver object made by the composition root, and what type-graphql knows of its class. */
+export type ResolverInstance = object;
+
+/**
+ * The schema that `resolvers` describe, as a Federation 2 subgraph. The instances are used as they are, so two
+ * gateways in one process stay apart. `typeDefs` is what the registry and `schema.graphql` hold.
+ */
+export async function buildGatewaySchema<TContext extends object>(
+  resolvers: readonly ResolverInstance[],
+  authChecker: AuthChecker<TContext>,
+): Promise<{ readonly schema: GraphQLSchema; readonly typeDefs: string }> {
+  const byClass = new Map(resolvers.map((resolver) => [resolver.constructor, resolver]));
+  const plain = await buildSchema({
+    resolvers: resolvers.map((resolver) => resolver.constructor) as unknown as NonEmptyArray<new () => object>,
+    container: { get: (cls: new () => object) => byClass.get(cls) },
+    authChecker,
+    // The services check every argument, for whoever calls them.
+    validate: false,
+    emitSchemaFile: false,
+  });
+  const typeDefs = `${link}\n\n${printSchemaWithDirectives(plain)}\n`;
+  const schema = buildSubgraphSchema({
+    typeDefs: parse(typeDefs),
+    resolvers: createResolversMap(plain) as SubgraphResolvers,
+  });
+  return { schema, typeDefs };
+}

@@ -1,0 +1,45 @@
+/** Inputs and payloads of the identity mutations. */
+import { Field, ID, InputType, Int, ObjectType } from "type-graphql";
+import { AccessToken } from "./access-token";
+import { Identity } from "./identity";
+import { TokenScope } from "./token-scope";
+
+/** What a new identity is to come with. */
+@InputType({ description: "What a new identity is to come with." })
+export class CreateIdentityInput {
+  @Field(() => [TokenScope], {
+    nullable: true,
+    description: "When given, a token for these scopes is issued in the same call to Azure: at least one.",
+  })
+  scopes?: TokenScope[] | null;
+
+  @Field(() => Int, {
+    nullable: true,
+    description: "The token's lifetime in minutes: 60 to 1440, 1440 when left out. Only together with scopes.",
+  })
+  expiresInMinutes?: number | null;
+}
+
+/** What `createIdentity` answers. */
+@ObjectType({ description: "The new identity, and its token if one was asked for." })
+export class CreateIdentityPayload {
+  @Field(() => Identity, { description: "The new identity. Keep its id: ACS has no list of identities." })
+  identity!: Identity;
+
+  @Field(() => AccessToken, { nullable: true, description: "The token, if scopes were given." })
+  accessToken?: AccessToken | undefined;
+}
+
+/** Which identity to delete. */
+@InputType({ description: "Which identity to delete." })
+export class DeleteIdentityInput {
+  @Field(() => ID, { description: "The identity to delete, with all its tokens and chat data." })
+  id!: string;
+}
+
+/** What `deleteIdentity` answers. */
+@ObjectType({ description: "The id that is no more." })
+export class DeleteIdentityPayload {
+  @Field(() => ID, { description: "The id of the deleted identity." })
+  deletedId!: string;
+}
