@@ -1,0 +1,127 @@
+/** One request and its answer: the id both are known by, the signal that the client has gone, and the writing of the answer. */
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+/** What a client may choose as a request id: short, and harmless in a log or a header. */
+const wellFormedId = /^[\w.:+/=-]{1,128}$/;
+
+/** What the context of a GraphQL operation may know of the HTTP exchange that carries it. */
+export interface RequestInfo {
+  /** The client's `x-request-id` if it is well-formed, else a new UUID. Sent back as `x-request-id`. */
+  readonly id: string;
+  /** Aborts when the client disconnects before it has its answer. Made on first use. */
+  readonly signal: AbortSignal;
+}
+
+/** Bytes of a refused request that are read and dropped, so that the client can see its answer, before it is cut off. */
+const lingerBytes = 1024 * 1024;
+
+/** A request being answered. */
+export class Exchange implements RequestInfo {
+  readonly id: string;
+  /** The path of the request target, as sent. */
+  readonly path: string;
+  /** The query string with its question mark, or empty. */
+  readonly search: string;
+  #controller: AbortController | undefined;
+
+  constructor(
+    readonly request: IncomingMessage,
+    readonly response: ServerResponse,
+    /** Read when the answer is written: is this to be the connection's last? */
+    private readonly closing: () => boolean,
+  ) {
+    const given = request.headers["x-request-id"];
+    this.id = typeof given === "string" && wellFormedId.test(given) ? given : randomUUID();
+    const target = originForm(request.url ?? "/");
+    const mark = target.indexOf("?");
+    this.path = mark < 0 ? target : target.slice(0, mark);
+    this.search = mark < 0 ? "" : target.slice(mark);
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      const controller = (this.#controller = new AbortController());
+      const { response } = this;
+      const gone = (): void => {
+        if (!response.writableFinished) controller.abort(new Error("The client has disconnected."));
+      };
+      if (response.destroyed) gone();
+      else response.once("close", gone);
+    }
+    return this.#controller.signal;
+  }
+
+  /** The headers of every answer, as a flat list; the caller adds its own. */
+  headers(contentType: string): string[] {
+    const headers = [
+      "content-type",
+      contentType,
+      "cache-control",
+      "no-store",
+      "x-content-type-options",
+      "nosniff",
+      "referrer-policy",
+      "no-referrer",
+      "x-request-id",
+      this.id,
+    ];
+    if (this.closing()) headers.push("connection", "close");
+    return headers;
+  }
+
+  /** Puts the headers of every answer on the response, for a page that writes its own. It may change them. */
+  preset(): void {
+    const { response } = this;
+    response.setHeader("x-content-type-options", "nosniff");
+    response.setHeader("referrer-policy", "no-referrer");
+    response.setHeader("x-request-id", this.id);
+    if (this.closing()) response.setHeader("connection", "close");
+  }
+
+  /** Writes a whole answer. Nothing happens if the client has gone or was answered before. */
+  answer(status: number, headers: string[], body: string): void {
+    const { request, response } = this;
+    if (response.headersSent) {
+      // A page that failed half-way: only the end of the connection can tell the client.
+      if (!response.writableEnded) response.destroy();
+      return;
+    }
+    if (response.destroyed) return;
+    for (const name of response.getHeaderNames()) response.removeHeader(name);
+    headers.push("content-length", String(Buffer.byteLength(body)));
+    response.writeHead(status, headers);
+    response.end(body);
+    if (!request.complete) this.#dropRest();
+  }
+
+  /** Answers 204, which has neither a body nor a type. */
+  answerEmpty(headers: readonly string[]): void {
+    const { response } = this;
+    this.preset();
+    response.setHeader("cache-control", "no-store");
+    for (let i = 0; i + 1 < headers.length; i += 2)
+      response.setHeader(headers[i] ?? "", headers[i + 1] ?? "");
+    response.writeHead(204);
+    response.end();
+    if (!this.request.complete) this.#dropRest();
+  }
+
+  /** A client that is still sending would not read its answer from a connection that is reset under it. */
+  #dropRest(): void {
+    const { request } = this;
+    let left = lingerBytes;
+    request.on("error", () => undefined);
+    request.on("data", (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left < 0) request.destroy();
+    });
+  }
+}
+
+/** Proxies may send the whole URL as the target; what is served does not depend on its host. */
+function originForm(target: string): string {
+  if (target.startsWith("/") || !URL.canParse(target)) return target;
+  const url = new URL(target);
+  return url.pathname + url.search;
+}

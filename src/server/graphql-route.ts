@@ -1,0 +1,97 @@
+/** The route /graphql: GraphQL over HTTP, from a Node request through Apollo Server to a Node response. */
+import type { IncomingMessage } from "node:http";
+import { HeaderMap, type ApolloServer, type BaseContext } from "@apollo/server";
+import { GraphQLError } from "graphql";
+import { statusOfAnswer } from "./answer-status";
+import type { Cors } from "./cors";
+import type { Exchange, RequestInfo } from "./exchange";
+import { HttpRefusal } from "./http-refusal";
+import { readJsonObject } from "./request-body";
+
+/** Makes the context of one operation. Errors with plain `extensions` reach the client as they are. */
+export type MakeContext<TContext> = (request: IncomingMessage, info: RequestInfo) => Promise<TContext>;
+
+/** Written by this room alone, whatever Apollo Server's plugins say. */
+const ownHeaders = new Set(["content-type", "content-length", "cache-control"]);
+
+/** Serves GraphQL operations. */
+export class GraphqlRoute<TContext extends BaseContext> {
+  constructor(
+    private readonly apollo: ApolloServer<TContext>,
+    private readonly makeContext: MakeContext<TContext>,
+    private readonly cors: Cors,
+    private readonly bodyLimitBytes: number,
+  ) {}
+
+  /** Answers one request. Throws {@link HttpRefusal} for what is not a GraphQL request. */
+  async handle(exchange: Exchange): Promise<void> {
+    const { request } = exchange;
+    const method = request.method ?? "";
+    if (method === "OPTIONS") {
+      this.#answerOptions(exchange);
+      return;
+    }
+    if (method !== "POST" && method !== "GET") {
+      throw new HttpRefusal("METHOD_NOT_ALLOWED", "Send GraphQL requests with POST, or queries with GET.", [
+        "allow",
+        "GET, POST, OPTIONS",
+      ]);
+    }
+    const body = method === "POST" ? await readJsonObject(request, this.bodyLimitBytes) : undefined;
+    const result = await this.apollo.executeHTTPGraphQLRequest({
+      httpGraphQLRequest: { method, headers: headersOf(request), search: exchange.search, body },
+      context: () => this.#context(exchange),
+    });
+    if (result.body.kind !== "complete") {
+      throw new Error("Apollo Server answered in parts, which this server does not send.");
+    }
+    const contentType = result.headers.get("content-type") ?? "application/json; charset=utf-8";
+    const { status, text } = statusOfAnswer(result.status ?? 200, contentType, result.body.string);
+    const headers = exchange.headers(contentType);
+    for (const [name, value] of result.headers) if (!ownHeaders.has(name)) headers.push(name, value);
+    if (contentType.startsWith("text/html")) headers.push("x-frame-options", "DENY");
+    this.cors.allow(request, headers);
+    exchange.answer(status, headers, text);
+  }
+
+  /** Apollo Server would put words of its own before the message of an error that is not a GraphQLError. */
+  async #context(exchange: Exchange): Promise<TContext> {
+    try {
+      return await this.makeContext(exchange.request, exchange);
+    } catch (error) {
+      if (error instanceof GraphQLError || !(error instanceof Error)) throw error;
+      throw new GraphQLError(error.message, { originalError: error });
+    }
+  }
+
+  #answerOptions(exchange: Exchange): void {
+    const headers = ["allow", "GET, POST, OPTIONS"];
+    this.cors.allowPreflight(exchange.request, headers);
+    exchange.answerEmpty(headers);
+  }
+}
+
+function headersOf(request: IncomingMessage): HeaderMap {
+  const headers = new HeaderMap();
+  for (const name in request.headers) {
+    const value = request.headers[name];
+    if (value !== undefined) headers.set(name, typeof value === "string" ? value : value.join(", "));
+  }
+  if (request.method === "GET" && !mayBeBrowser(request)) headers.set("apollo-require-preflight", "1");
+  return headers;
+}
+
+/**
+ * Apollo Server's protection against cross-site request forgery refuses a GET without a header that makes browsers
+ * ask first. Only browsers can be tricked into sending a request, and each names itself in `user-agent`, which a page
+ * cannot change without a preflight; other clients are spared the header.
+ */
+function mayBeBrowser({ headers }: IncomingMessage): boolean {
+  return (
+    headers["sec-fetch-site"] !== undefined ||
+    headers.origin !== undefined ||
+    headers.referer !== undefined ||
+    headers.cookie !== undefined ||
+    headers["user-agent"]?.startsWith("Mozilla/") === true
+  );
+}

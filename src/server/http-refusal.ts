@@ -1,0 +1,47 @@
+/** A request that is refused before GraphQL sees it: a stable code, its HTTP status and what the client can do. */
+
+/** Every `extensions.code` with which the HTTP room itself answers, and its status. */
+export const statusByRefusal = {
+  /** The request is malformed; the message says what is wrong. */
+  BAD_REQUEST: 400,
+  /** Nothing is served at this path. */
+  NOT_FOUND: 404,
+  /** The path exists, the method does not; `Allow` lists those that do. */
+  METHOD_NOT_ALLOWED: 405,
+  /** The request did not arrive within the time given to it. */
+  REQUEST_TIMEOUT: 408,
+  /** The body is larger than the configured limit. */
+  PAYLOAD_TOO_LARGE: 413,
+  /** The body is not `application/json` in UTF-8, or is compressed. */
+  UNSUPPORTED_MEDIA_TYPE: 415,
+  /** `Expect` asks for something other than `100-continue`. */
+  EXPECTATION_FAILED: 417,
+  /** URL and headers together are too large. */
+  REQUEST_HEADER_FIELDS_TOO_LARGE: 431,
+  /** A fault of the gateway; the log has it under the request id. */
+  INTERNAL_SERVER_ERROR: 500,
+} as const;
+
+/** The codes of {@link HttpRefusal}. */
+export type RefusalCode = keyof typeof statusByRefusal;
+
+/** Thrown where a request is refused; answered in one place. The message is shown to the client. */
+export class HttpRefusal extends Error {
+  override readonly name = "HttpRefusal";
+  readonly status: number;
+
+  constructor(
+    readonly code: RefusalCode,
+    message: string,
+    /** Further response headers, for example `["allow", "GET, POST"]`. */
+    readonly headers: readonly string[] = [],
+  ) {
+    super(message);
+    this.status = statusByRefusal[code];
+  }
+}
+
+/** The body of a refusal, in the shape of a GraphQL answer so that GraphQL clients can read it. */
+export function refusalBody(code: RefusalCode, message: string): string {
+  return JSON.stringify({ errors: [{ message, extensions: { code } }] });
+}

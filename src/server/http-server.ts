@@ -1,0 +1,206 @@
+/** The door: listens, routes each request to /graphql, the health checks or a page, and drains before it closes. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import type { ApolloServer, BaseContext } from "@apollo/server";
+import { answerBrokenRequest } from "./broken-requests";
+import { Cors, type CorsOrigins } from "./cors";
+import { Exchange } from "./exchange";
+import { GraphqlRoute, type MakeContext } from "./graphql-route";
+import { HttpRefusal, refusalBody } from "./http-refusal";
+import { OperationalRoutes, type Health } from "./operational-routes";
+import type { Page } from "./page";
+import { ClientGone, declaresTooMuch } from "./request-body";
+
+/** Where and within which limits the server listens. */
+export interface HttpOptions {
+  /** Name or address to listen on: `127.0.0.1`, `0.0.0.0`, `::`. */
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** Largest request body accepted. */
+  readonly bodyLimitBytes: number;
+  /** Web origins that may call from a browser. Empty: none, and no CORS header at all. */
+  readonly corsOrigins: CorsOrigins;
+  /** A request, body included, must have arrived within this time. */
+  readonly requestTimeoutMs: number;
+  /** Its headers must have arrived within this time. Counts only if shorter than `requestTimeoutMs`. */
+  readonly headersTimeoutMs: number;
+  /** An idle connection is closed after this time. */
+  readonly keepAliveTimeoutMs: number;
+  /** Requests in flight when closing may take this long before their connections are cut. */
+  readonly drainTimeoutMs: number;
+}
+
+/** What the server serves. */
+export interface HttpParts<TContext extends BaseContext> {
+  /** Started by its owner, and stopped by it after {@link HttpServer.close}. */
+  readonly apollo: ApolloServer<TContext>;
+  readonly context: MakeContext<TContext>;
+  readonly health: Health;
+  /** Asked in order, after /graphql and the health checks. */
+  readonly pages?: readonly Page[];
+  /** Told of faults of this process that a client saw as 500 `INTERNAL_SERVER_ERROR`; the client has the same id. */
+  readonly onError: (error: unknown, requestId: string) => void;
+}
+
+/** URL and headers together, in bytes. */
+const maxHeaderBytes = 16 * 1024;
+
+/** The HTTP server of one gateway. */
+export class HttpServer<TContext extends BaseContext> {
+  readonly #server: Server;
+  readonly #graphql: GraphqlRoute<TContext>;
+  readonly #pages: readonly Page[];
+  readonly #lastResponse = new WeakMap<Duplex, ServerResponse>();
+  readonly #isDraining = (): boolean => this.#draining;
+  #draining = false;
+  #inFlight = 0;
+  #onIdle: (() => void) | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(
+    private readonly options: HttpOptions,
+    private readonly parts: HttpParts<TContext>,
+  ) {
+    const { apollo, context, health, pages = [], onError } = parts;
+    this.#graphql = new GraphqlRoute(apollo, context, new Cors(options.corsOrigins), options.bodyLimitBytes);
+    this.#pages = [
+      new OperationalRoutes(health, this.#isDraining, (error) => {
+        onError(error, "health");
+      }),
+      ...pages,
+    ];
+    const headersTimeout = Math.min(options.headersTimeoutMs, options.requestTimeoutMs);
+    this.#server = createServer({
+      headersTimeout,
+      requestTimeout: options.requestTimeoutMs,
+      keepAliveTimeout: options.keepAliveTimeoutMs,
+      connectionsCheckingInterval: Math.max(50, Math.min(5_000, headersTimeout / 4)),
+      maxHeaderSize: maxHeaderBytes,
+      // Node would refuse a request without Host in a form of its own.
+      requireHostHeader: false,
+    });
+    this.#server.on("request", this.#serve);
+    this.#server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
+      if (declaresTooMuch(request, options.bodyLimitBytes)) {
+        // Nobody can tell whether the client, refused, sends its body or its next request.
+        response.shouldKeepAlive = false;
+      } else response.writeContinue();
+      this.#serve(request, response);
+    });
+    this.#server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
+      const refusal = new HttpRefusal(
+        "EXPECTATION_FAILED",
+        "The only expectation that can be met is 100-continue.",
+      );
+      this.#refuse(new Exchange(request, response, this.#isDraining), refusal);
+    });
+    this.#server.on("clientError", (error: Error, socket) => {
+      answerBrokenRequest(error, socket, this.#lastResponse.get(socket));
+    });
+  }
+
+  /**
+   * Starts to listen.
+   * @returns the base URL, without a slash at its end (`localhost` stands for every address), and the port.
+   * @throws Node's own error (`EADDRINUSE`, `EACCES`, `ENOTFOUND` …).
+   */
+  start(): Promise<{ readonly url: string; readonly port: number }> {
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen({ host: this.options.host, port: this.options.port }, () => {
+        this.#server.off("error", reject);
+        const { address, family, port } = this.#server.address() as AddressInfo;
+        const everywhere = address === "0.0.0.0" || address === "::";
+        const host = everywhere ? "localhost" : family === "IPv6" ? `[${address}]` : address;
+        resolve({ url: `http://${host}:${port}`, port });
+      });
+    });
+  }
+
+  /** From now on /health/ready says 503 and each answer is its connection's last; everything is still served. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /**
+   * Stops accepting connections, lets requests in flight finish, and cuts what is left after `drainTimeoutMs`.
+   * May be called again, and before `start`.
+   */
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    this.drain();
+    const closed = new Promise<void>((resolve) => {
+      // The only error is that it does not listen.
+      this.#server.close(() => {
+        resolve();
+      });
+    });
+    this.#server.closeIdleConnections();
+    const idle = new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+      if (this.#inFlight === 0) resolve();
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, this.options.drainTimeoutMs);
+    });
+    await Promise.race([idle, timeout]);
+    clearTimeout(timer);
+    // With nothing in flight, what is left is idle or has sent half a request.
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  readonly #serve = (request: IncomingMessage, response: ServerResponse): void => {
+    this.#lastResponse.set(request.socket, response);
+    this.#inFlight++;
+    const exchange = new Exchange(request, response, this.#isDraining);
+    this.#route(exchange)
+      .catch((error: unknown) => {
+        this.#refuse(exchange, error);
+      })
+      .finally(() => {
+        if (response.writableFinished || response.destroyed) this.#done();
+        else response.once("close", this.#done);
+      });
+  };
+
+  /** In flight is what is still being worked on, or not yet handed to the network. */
+  readonly #done = (): void => {
+    if (--this.#inFlight === 0) this.#onIdle?.();
+  };
+
+  async #route(exchange: Exchange): Promise<void> {
+    const { request, response, path } = exchange;
+    if (request.headers.host === undefined && request.httpVersion === "1.1") {
+      throw new HttpRefusal("BAD_REQUEST", "The Host header is missing.");
+    }
+    if (path === "/graphql") {
+      await this.#graphql.handle(exchange);
+      return;
+    }
+    exchange.preset();
+    for (const page of this.#pages) if (await page.handle(request, response, path)) return;
+    throw new HttpRefusal("NOT_FOUND", "There is nothing at this path. The GraphQL endpoint is /graphql.");
+  }
+
+  #refuse(exchange: Exchange, error: unknown): void {
+    if (error instanceof ClientGone) return;
+    const refusal =
+      error instanceof HttpRefusal
+        ? error
+        : new HttpRefusal(
+            "INTERNAL_SERVER_ERROR",
+            `Internal server error. It is logged with id ${exchange.id}.`,
+          );
+    if (refusal !== error) this.parts.onError(error, exchange.id);
+    const headers = exchange.headers("application/json; charset=utf-8");
+    headers.push(...refusal.headers);
+    exchange.answer(refusal.status, headers, refusalBody(refusal.code, refusal.message));
+  }
+}
