@@ -23,7 +23,8 @@ export interface Config {
     readonly maxSockets: number;
     readonly throughProxy: boolean;
   };
-  readonly redis: { readonly url: string; readonly commandTimeoutMs: number; readonly keyPrefix: string } | undefined;
+  readonly redis:
+    { readonly url: string; readonly commandTimeoutMs: number; readonly keyPrefix: string } | undefined;
   readonly tokens: {
     readonly minRemainingMs: number;
     readonly encryptionKeys: readonly EncryptionKey[];
@@ -63,9 +64,7 @@ const wholeNumber = (min: number, max: number) =>
     .transform(Number)
     .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`);
 
-const yesOrNo = z
-  .enum(["true", "false"], "must be true or false")
-  .transform((value) => value === "true");
+const yesOrNo = z.enum(["true", "false"], "must be true or false").transform((value) => value === "true");
 
 const connectionString = z.string().transform((value, context) => {
   const match = /^\s*endpoint=(.+?);\s*accesskey=([^;]+);?\s*$/i.exec(value);
@@ -73,7 +72,9 @@ const connectionString = z.string().transform((value, context) => {
   const key = match?.[2]?.trim();
   if (!endpoint || !key || !isBase64(key)) {
     // The value holds a key, so the message must not repeat any of it.
-    context.addIssue("must look like endpoint=https://<resource>.communication.azure.com/;accesskey=<base64 key>");
+    context.addIssue(
+      "must look like endpoint=https://<resource>.communication.azure.com/;accesskey=<base64 key>",
+    );
     return z.NEVER;
   }
   return { endpoint, accessKey: key };
@@ -82,7 +83,10 @@ const connectionString = z.string().transform((value, context) => {
 const url = (protocols: readonly string[], example: string) =>
   z
     .string()
-    .refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), `must look like ${example}`);
+    .refine(
+      (value) => URL.canParse(value) && protocols.includes(new URL(value).protocol),
+      `must look like ${example}`,
+    );
 
 const encryptionKeys = z.string().transform((value, context) => {
   const keys = list(value).map((item) => {
@@ -90,7 +94,9 @@ const encryptionKeys = z.string().transform((value, context) => {
     return { id: id ?? "", secret: Buffer.from(secret ?? "", "base64") };
   });
   if (keys.length === 0 || keys.some((key) => key.id === "" || key.secret.length !== 32)) {
-    context.addIssue("must be <key id>:<base64 of 32 bytes>, several separated by commas, the sealing key first");
+    context.addIssue(
+      "must be <key id>:<base64 of 32 bytes>, several separated by commas, the sealing key first",
+    );
     return z.NEVER;
   }
   if (new Set(keys.map((key) => key.id)).size < keys.length) {
@@ -118,7 +124,9 @@ const origins = z.string().transform((value, context) => {
   if (value.trim() === "*") return "*" as const;
   const found = list(value);
   if (found.some((origin) => !URL.canParse(origin) || new URL(origin).origin !== origin)) {
-    context.addIssue("must be origins such as https://app.example.com separated by commas, without a path, or *");
+    context.addIssue(
+      "must be origins such as https://app.example.com separated by commas, without a path, or *",
+    );
     return z.NEVER;
   }
   return found;
@@ -137,18 +145,26 @@ const variables = z.object({
     .uuid("must be the resource's immutable id, a GUID")
     .optional()
     .describe("refuses other resources' identities from the first request on; learned from Azure otherwise"),
-  ACS_TIMEOUT_MS: wholeNumber(1_000, 60_000).default(10_000).describe("deadline of a call to Azure, all attempts"),
+  ACS_TIMEOUT_MS: wholeNumber(1_000, 60_000)
+    .default(10_000)
+    .describe("deadline of a call to Azure, all attempts"),
   ACS_MAX_CONNECTIONS: wholeNumber(1, 1_000).default(50).describe("connections to Azure at once"),
   REDIS_URL: url(["redis:", "rediss:"], "redis://host:6379 or rediss://user:password@host:6380/0")
     .optional()
     .describe("the cache that replicas share; without it each process has its own"),
-  REDIS_TIMEOUT_MS: wholeNumber(10, 5_000).default(250).describe("the longest that a request waits for Redis"),
+  REDIS_TIMEOUT_MS: wholeNumber(10, 5_000)
+    .default(250)
+    .describe("the longest that a request waits for Redis"),
   REDIS_KEY_PREFIX: z.string().max(64).default("acsgw:").describe("starts every key in Redis"),
-  TOKEN_ENCRYPTION_KEYS: encryptionKeys.optional().describe("the key ring for cached tokens; required in production with Redis"),
+  TOKEN_ENCRYPTION_KEYS: encryptionKeys
+    .optional()
+    .describe("the key ring for cached tokens; required in production with Redis"),
   MIN_REMAINING_MINUTES: wholeNumber(11, 59)
     .default(15)
     .describe("a cached token with less life left is not served; ACS clients refresh below 10 minutes"),
-  MAX_CACHED_IDENTITIES: wholeNumber(1, 10_000_000).default(50_000).describe("bound of the cache without Redis"),
+  MAX_CACHED_IDENTITIES: wholeNumber(1, 10_000_000)
+    .default(50_000)
+    .describe("bound of the cache without Redis"),
   API_KEYS: apiKeys.optional().describe("who may call; required in production"),
   DEVELOPMENT_API_KEY: z
     .string()
@@ -170,7 +186,8 @@ type Variables = z.output<typeof variables>;
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What starts like one of ours: a misspelled variable is the commonest fault. */
-const ours = /^(ACS_|API_KEYS|DEVELOPMENT_API|REDIS_(URL|TIMEOUT|KEY)|TOKEN_ENCRYPTION|MIN_REMAINING|MAX_CACHED|CORS_ORIGIN|BODY_LIMIT)/;
+const ours =
+  /^(ACS_|API_KEYS|DEVELOPMENT_API|REDIS_(URL|TIMEOUT|KEY)|TOKEN_ENCRYPTION|MIN_REMAINING|MAX_CACHED|CORS_ORIGIN|BODY_LIMIT)/;
 /** What Kubernetes sets for a service that is called like ours. */
 const foreign = /^ACS_(TOKEN_GATEWAY_)?(SERVICE_|PORT($|_))/;
 
@@ -192,7 +209,9 @@ export function isProduction(environment: { readonly NODE_ENV?: string | undefin
 /** Reads, checks and freezes. Throws {@link ConfigError}. */
 export function loadConfig(environment: Environment): Config {
   // An empty variable is one that is not set: that is how Compose and Kubernetes leave them out.
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""));
+  const given = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""),
+  );
   const parsed = variables.safeParse(given);
   const problems = [
     ...(parsed.error?.issues ?? []).map((issue) => `${String(issue.path[0])} ${issue.message}.`),
@@ -206,7 +225,9 @@ export function loadConfig(environment: Environment): Config {
 function toConfig(v: Variables, environment: Environment): Config {
   const production = isProduction(v);
   const endpoint = v.ACS_CONNECTION_STRING?.endpoint ?? new URL(v.ACS_ENDPOINT ?? "");
-  const developmentKey = production ? undefined : (v.DEVELOPMENT_API_KEY ?? randomBytes(24).toString("base64url"));
+  const developmentKey = production
+    ? undefined
+    : (v.DEVELOPMENT_API_KEY ?? randomBytes(24).toString("base64url"));
   const loopback = isLoopback(endpoint);
   return {
     production,
@@ -256,13 +277,20 @@ function contradictions(v: Variables): string[] {
   if (!acs && v.ACS_ENDPOINT === undefined) {
     problems.push("ACS_CONNECTION_STRING or ACS_ENDPOINT must be set: which ACS resource issues the tokens?");
   }
-  if (acs && acs.endpoint.pathname !== "/") {
-    problems.push("ACS_CONNECTION_STRING must have an endpoint without a path.");
-  }
-  if (acs && acs.endpoint.protocol !== "https:" && !(acs.endpoint.protocol === "http:" && isLoopback(acs.endpoint))) {
-    problems.push("ACS_CONNECTION_STRING must have an https endpoint; http is for an emulator on this machine (127.0.0.1, localhost, [::1]).");
-  }
+  if (acs) problems.push(...endpointProblems(acs.endpoint));
   return isProduction(v) ? [...problems, ...productionProblems(v)] : problems;
+}
+
+function endpointProblems(endpoint: URL): string[] {
+  const problems: string[] = [];
+  if (endpoint.pathname !== "/") problems.push("ACS_CONNECTION_STRING must have an endpoint without a path.");
+  const plain = endpoint.protocol === "http:" && isLoopback(endpoint);
+  if (endpoint.protocol !== "https:" && !plain) {
+    problems.push(
+      "ACS_CONNECTION_STRING must have an https endpoint; http is for an emulator on this machine (127.0.0.1, localhost, [::1]).",
+    );
+  }
+  return problems;
 }
 
 function productionProblems(v: Variables): string[] {
@@ -270,7 +298,7 @@ function productionProblems(v: Variables): string[] {
   const acs = v.ACS_CONNECTION_STRING;
   if (acs && createHash("sha256").update(acs.accessKey).digest("hex") === emulatorKeyHash) {
     problems.push("ACS_CONNECTION_STRING has the emulator's published access key, which production refuses.");
-  } else if (acs && acs.endpoint.protocol === "http:") {
+  } else if (acs?.endpoint.protocol === "http:") {
     problems.push("ACS_CONNECTION_STRING must have an https endpoint in production.");
   }
   if (!v.API_KEYS) {
@@ -280,7 +308,9 @@ function productionProblems(v: Variables): string[] {
     problems.push("DEVELOPMENT_API_KEY must not be set in production: use API_KEYS.");
   }
   if (v.REDIS_URL !== undefined && !v.TOKEN_ENCRYPTION_KEYS) {
-    problems.push("TOKEN_ENCRYPTION_KEYS must be set in production with REDIS_URL: `acs-token-gateway new-key` makes one.");
+    problems.push(
+      "TOKEN_ENCRYPTION_KEYS must be set in production with REDIS_URL: `acs-token-gateway new-key` makes one.",
+    );
   }
   return problems;
 }
@@ -294,7 +324,10 @@ function unknownVariables(names: readonly string[]): string[] {
 
 /** Every variable with its meaning, for `--help` and the documentation. */
 export function describeVariables(): { readonly name: string; readonly meaning: string }[] {
-  return Object.entries(variables.shape).map(([name, schema]) => ({ name, meaning: schema.description ?? "" }));
+  return Object.entries(variables.shape).map(([name, schema]) => ({
+    name,
+    meaning: schema.description ?? "",
+  }));
 }
 
 /** The configuration in effect, secrets as fingerprints, for `acs-token-gateway check`. */
@@ -302,7 +335,10 @@ export function describeConfig(config: Config): Record<string, unknown> {
   return {
     ...config,
     acs: { ...config.acs, accessKey: config.acs.accessKey ? fingerprint(config.acs.accessKey) : "Entra" },
-    redis: config.redis && { ...config.redis, url: config.redis.url.replace(/\/\/[^@/]*@/, "//[credentials]@") },
+    redis: config.redis && {
+      ...config.redis,
+      url: config.redis.url.replace(/\/\/[^@/]*@/, "//[credentials]@"),
+    },
     tokens: {
       ...config.tokens,
       encryptionKeys: config.tokens.encryptionKeys.map((key) => `${key.id}:${fingerprint(key.secret)}`),

@@ -69,10 +69,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   const tokens = new TokenService(store, azure, clock, events, config.tokens.minRemainingMs);
   const identities = new IdentityService(azure, tokens, events);
   const callers = new CallerAuthenticator(new ApiKeyAuthenticator(config.access.apiKeys));
-  const { schema, typeDefs } = await buildGatewaySchema(
-    [new TokenResolver(tokens), new IdentityResolver(identities)],
-    accessRules,
-  );
+  const { schema, typeDefs } = await describeApi(tokens, identities);
   const { developmentKey } = config.access;
   const operations = readFileSync(join(packageRoot(), "operations", "quickstart.graphql"), "utf8");
   const apollo = new ApolloServer<RequestContext>({
@@ -83,7 +80,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
     persistedQueries: false,
-    parseOptions: { maxTokens: 1_000 },
+    parseOptions: { maxLexicalTokens: 1_000 },
     plugins: [sandbox({ enabled: config.explorer, operations, developmentKey })],
   });
   await apollo.start();
@@ -106,6 +103,17 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   return { typeDefs, start: () => http.start(), [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose]() };
 }
 
+/** The schema as SDL without building a gateway: resolvers are asked nothing while they are described. */
+export async function gatewayTypeDefs(): Promise<string> {
+  const tokens = Object.create(TokenService.prototype) as TokenService;
+  const identities = Object.create(IdentityService.prototype) as IdentityService;
+  return (await describeApi(tokens, identities)).typeDefs;
+}
+
+function describeApi(tokens: TokenService, identities: IdentityService) {
+  return buildGatewaySchema([new TokenResolver(tokens), new IdentityResolver(identities)], accessRules);
+}
+
 function tokenStore(
   config: Config,
   redis: RedisConnection | undefined,
@@ -113,7 +121,11 @@ function tokenStore(
   events: Events,
 ): TokenStore<CachedToken> {
   if (!redis) return new MemoryTokenStore(clock, config.tokens.maxCachedIdentities);
-  return new SealedTokenStore(new RedisTokenStore(redis), new TokenCipher(config.tokens.encryptionKeys), events);
+  return new SealedTokenStore(
+    new RedisTokenStore(redis),
+    new TokenCipher(config.tokens.encryptionKeys),
+    events,
+  );
 }
 
 function credentialsOf(headers: NodeJS.Dict<string | string[]>) {

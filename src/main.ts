@@ -24,7 +24,12 @@ export async function startGateway(environment: Environment): Promise<RunningGat
     const gateway = await createGateway(config);
     try {
       const { url } = await gateway.start();
-      return { config, url: `${url}/graphql`, origin: url, [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose]() };
+      return {
+        config,
+        url: `${url}/graphql`,
+        origin: url,
+        [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose](),
+      };
     } catch (error) {
       await gateway[Symbol.asyncDispose]();
       throw error;
@@ -47,12 +52,16 @@ export function asStartupError(error: unknown): unknown {
   const { code, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string };
   switch (code) {
     case "EADDRINUSE":
-      return new StartupError(`Port ${port ?? ""} is in use. Set PORT to another one, or to 0 for any free one.`);
+      return new StartupError(
+        `Port ${port ?? ""} is in use. Set PORT to another one, or to 0 for any free one.`,
+      );
     case "EACCES":
       return new StartupError(`This user may not listen on port ${port ?? ""}. Set PORT to one above 1023.`);
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
-      return new StartupError(`This machine has no address ${address ?? ""}. Set HOST to one of its own, or 0.0.0.0.`);
+      return new StartupError(
+        `This machine has no address ${address ?? ""}. Set HOST to one of its own, or 0.0.0.0.`,
+      );
     default:
       return error;
   }

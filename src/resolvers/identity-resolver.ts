@@ -39,7 +39,8 @@ export class IdentityResolver {
 
   @Authorized()
   @FieldResolver(() => [CachedToken], {
-    description: "The tokens that the gateway could serve for this identity without asking Azure, without the tokens.",
+    description:
+      "The tokens that the gateway could serve for this identity without asking Azure, without the tokens.",
   })
   async cachedTokens(@Root() identity: Identity, @Ctx() context: RequestContext): Promise<CachedToken[]> {
     const cached = await context.cachedTokens.load(identity.id);

@@ -23,7 +23,10 @@ export class TokenResolver {
     description:
       "Answers with an access token: the cached one if it has enough life left, else a new one. Call it again to refresh. Errors: BAD_USER_INPUT, IDENTITY_NOT_FOUND, RATE_LIMITED, UPSTREAM_UNAVAILABLE, UPSTREAM_REJECTED, TOKEN_REVOKED_DURING_ISSUE.",
   })
-  async issueToken(@Arg("input") input: IssueTokenInput, @Ctx() context: RequestContext): Promise<IssueTokenPayload> {
+  async issueToken(
+    @Arg("input") input: IssueTokenInput,
+    @Ctx() context: RequestContext,
+  ): Promise<IssueTokenPayload> {
     const identityId = actingOn(input.identityId);
     const served = await this.tokens.issue(
       {

@@ -9,7 +9,9 @@ import { buildSchema, createResolversMap, type AuthChecker, type NonEmptyArray }
 const link = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])`;
 
 /** Apollo's name for a map of resolvers; type-graphql has another for the same thing. */
-type SubgraphResolvers = NonNullable<Extract<Parameters<typeof buildSubgraphSchema>[0], { resolvers?: unknown }>["resolvers"]>;
+type SubgraphResolvers = NonNullable<
+  Extract<Parameters<typeof buildSubgraphSchema>[0], { resolvers?: unknown }>["resolvers"]
+>;
 
 /** A resolver object made by the composition root, and what type-graphql knows of its class. */
 export type ResolverInstance = object;
@@ -24,7 +26,9 @@ export async function buildGatewaySchema<TContext extends object>(
 ): Promise<{ readonly schema: GraphQLSchema; readonly typeDefs: string }> {
   const byClass = new Map(resolvers.map((resolver) => [resolver.constructor, resolver]));
   const plain = await buildSchema({
-    resolvers: resolvers.map((resolver) => resolver.constructor) as unknown as NonEmptyArray<new () => object>,
+    resolvers: resolvers.map((resolver) => resolver.constructor) as unknown as NonEmptyArray<
+      new () => object
+    >,
     container: { get: (cls: new () => object) => byClass.get(cls) },
     authChecker,
     // The services check every argument, for whoever calls them.

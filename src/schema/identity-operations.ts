@@ -15,7 +15,8 @@ export class CreateIdentityInput {
 
   @Field(() => Int, {
     nullable: true,
-    description: "The token's lifetime in minutes: 60 to 1440, 1440 when left out. Only together with scopes.",
+    description:
+      "The token's lifetime in minutes: 60 to 1440, 1440 when left out. Only together with scopes.",
   })
   expiresInMinutes?: number | null;
 }

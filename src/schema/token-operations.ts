@@ -14,16 +14,23 @@ export class IssueTokenInput {
   })
   identityId?: string | null;
 
-  @Field(() => [TokenScope], { description: "What the token is to allow: at least one. Order and repetition do not matter." })
+  @Field(() => [TokenScope], {
+    description: "What the token is to allow: at least one. Order and repetition do not matter.",
+  })
   scopes!: TokenScope[];
 
-  @Field(() => Int, { nullable: true, defaultValue: 1440, description: "Its lifetime in minutes: 60 to 1440." })
+  @Field(() => Int, {
+    nullable: true,
+    defaultValue: 1440,
+    description: "Its lifetime in minutes: 60 to 1440.",
+  })
   expiresInMinutes?: number | null;
 
   @Field(() => Boolean, {
     nullable: true,
     defaultValue: false,
-    description: "Issue a new token even though a good one is cached, for example because ACS answered 401 to that one.",
+    description:
+      "Issue a new token even though a good one is cached, for example because ACS answered 401 to that one.",
   })
   forceRefresh?: boolean | null;
 }
@@ -55,7 +62,8 @@ export class RevokeTokensPayload {
   identity!: Identity;
 
   @Field(() => GraphQLDateTime, {
-    description: "Until then ACS itself may still honour the old tokens: up to 15 minutes. The gateway serves none of them from now on.",
+    description:
+      "Until then ACS itself may still honour the old tokens: up to 15 minutes. The gateway serves none of them from now on.",
   })
   effectiveBy!: Date;
 }
@@ -74,7 +82,10 @@ export class ExchangeTeamsTokenInput {
 }
 
 /** What `exchangeTeamsToken` answers. */
-@ObjectType({ description: "A token that acts as the Teams user. It lives as long as the Entra token and is never cached." })
+@ObjectType({
+  description:
+    "A token that acts as the Teams user. It lives as long as the Entra token and is never cached.",
+})
 export class ExchangeTeamsTokenPayload {
   @Field(() => AccessToken, { description: "The token." })
   accessToken!: AccessToken;

@@ -67,7 +67,9 @@ export class RedisConnection implements AsyncDisposable {
     this.redis.defineCommand(name, { numberOfKeys: 1, lua });
     const redis = this.redis as ScriptableRedis;
     const call = `${name}Buffer`;
-    return (key, ...args) => (redis[call] as RedisScript).call(redis, this.keyPrefix + key, ...args);
+    const run = redis[call];
+    if (!run) throw new Error(`ioredis did not define ${call}.`);
+    return (key, ...args) => run.call(redis, this.keyPrefix + key, ...args);
   }
 
   /** Rejects when Redis does not answer. */

@@ -19,7 +19,10 @@ export async function auditGraphqlOverHttp({ url, headers = {} }: AuditTarget): 
   const results: AuditResult[] = await auditServer({
     url,
     fetchFn: (input: string, init: RequestInit = {}) =>
-      fetch(input, { ...init, headers: { ...headers, ...(init.headers as Record<string, string> | undefined) } }),
+      fetch(input, {
+        ...init,
+        headers: { ...headers, ...(init.headers as Record<string, string> | undefined) },
+      }),
   });
   return {
     total: results.length,

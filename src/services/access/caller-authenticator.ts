@@ -28,7 +28,8 @@ export class CallerAuthenticator {
     }
     if (apiKey === undefined) return undefined;
     const caller = this.apiKeys.authenticate(apiKey);
-    if (!caller) throw new GatewayError("UNAUTHENTICATED", "The API key in the header x-api-key is not valid.");
+    if (!caller)
+      throw new GatewayError("UNAUTHENTICATED", "The API key in the header x-api-key is not valid.");
     return caller;
   }
 }

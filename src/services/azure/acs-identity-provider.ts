@@ -3,7 +3,10 @@ import { createHash } from "node:crypto";
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CommunicationIdentityClient, type CommunicationIdentityClientOptions } from "@azure/communication-identity";
+import {
+  CommunicationIdentityClient,
+  type CommunicationIdentityClientOptions,
+} from "@azure/communication-identity";
 import { AzureKeyCredential, type TokenCredential } from "@azure/core-auth";
 import { identityNotFound } from "../../errors";
 import type { Clock } from "../clock";
@@ -57,7 +60,9 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
     this.resourceId = options.resourceId;
     const secure = endpoint.startsWith("https:");
     const sockets = { keepAlive: true, maxSockets, maxFreeSockets: maxSockets };
-    this.agent = secure ? new HttpsAgent(ca === undefined ? sockets : { ...sockets, ca }) : new HttpAgent(sockets);
+    this.agent = secure
+      ? new HttpsAgent(ca === undefined ? sockets : { ...sockets, ca })
+      : new HttpAgent(sockets);
     const clientOptions: CommunicationIdentityClientOptions = {
       allowInsecureConnection: !secure,
       // One owner of retries, and it is this file: the SDK would repeat creates, and wait out any Retry-After.
@@ -82,7 +87,9 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
     // Whoever created an identity must be told its id, so a caller that leaves does not cancel a create.
     const uncancelled = { ...call, signal: undefined };
     if (!token) {
-      const user = await this.once("createIdentity", uncancelled, (options) => this.client.createUser(options));
+      const user = await this.once("createIdentity", uncancelled, (options) =>
+        this.client.createUser(options),
+      );
       return { identityId: this.learn(checkedIdentityId(user.communicationUserId)) };
     }
     const answer = await this.once("createIdentityWithToken", uncancelled, (options) =>
@@ -145,7 +152,8 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
   }
 
   private checkOwner(identityId: string, argument: string): void {
-    if (this.resourceId !== undefined && resourceOf(identityId) !== this.resourceId) throw identityNotFound(argument);
+    if (this.resourceId !== undefined && resourceOf(identityId) !== this.resourceId)
+      throw identityNotFound(argument);
   }
 
   private learn(identityId: string): string {
@@ -175,7 +183,12 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
       const startedAt = performance.now();
       try {
         const answer = await send({ abortSignal: AbortSignal.any([cancel, AbortSignal.timeout(attemptMs)]) });
-        this.events.upstreamCall({ operation, attempt, outcome: "ok", durationMs: performance.now() - startedAt });
+        this.events.upstreamCall({
+          operation,
+          attempt,
+          outcome: "ok",
+          durationMs: performance.now() - startedAt,
+        });
         return answer;
       } catch (error) {
         const failure = new UpstreamFailure(error, this.clock.now());
@@ -190,7 +203,12 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
     }
   }
 
-  private tellFailure(operation: string, attempt: number, durationMs: number, failure: UpstreamFailure): void {
+  private tellFailure(
+    operation: string,
+    attempt: number,
+    durationMs: number,
+    failure: UpstreamFailure,
+  ): void {
     this.events.upstreamCall({
       operation,
       attempt,

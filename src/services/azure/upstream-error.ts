@@ -45,10 +45,14 @@ export class UpstreamFailure extends Error {
     if (this.identityGone || this.code === "IdentityNotOwned") return identityNotFound(identityArgument);
     switch (this.status) {
       case 429:
-        return new GatewayError("RATE_LIMITED", "Azure Communication Services is rate limiting this resource.", {
-          // Azure counts over windows of 30 seconds; without a Retry-After the next one is a safe guess.
-          retryAfterSeconds: Math.max(1, Math.ceil((this.retryAfterMs ?? 30_000) / 1000)),
-        });
+        return new GatewayError(
+          "RATE_LIMITED",
+          "Azure Communication Services is rate limiting this resource.",
+          {
+            // Azure counts over windows of 30 seconds; without a Retry-After the next one is a safe guess.
+            retryAfterSeconds: Math.max(1, Math.ceil((this.retryAfterMs ?? 30_000) / 1000)),
+          },
+        );
       case 400:
       case 401:
       case 403:
@@ -70,7 +74,10 @@ export class UpstreamFailure extends Error {
     }
     const argument = teamsArguments[this.target?.toLowerCase() ?? ""];
     if (this.code === "ValidationError" && argument) {
-      return badInput(argument, `Azure does not accept this ${argument.slice("input.".length)} with this Teams token.`);
+      return badInput(
+        argument,
+        `Azure does not accept this ${argument.slice("input.".length)} with this Teams token.`,
+      );
     }
     return new GatewayError(
       "UPSTREAM_REJECTED",
@@ -89,7 +96,9 @@ interface SdkError {
   readonly name?: unknown;
   readonly code?: unknown;
   readonly statusCode?: unknown;
-  readonly details?: { readonly error?: { readonly code?: unknown; readonly message?: unknown; readonly target?: unknown } };
+  readonly details?: {
+    readonly error?: { readonly code?: unknown; readonly message?: unknown; readonly target?: unknown };
+  };
   readonly request?: { readonly requestId?: unknown };
   readonly response?: { readonly headers?: { get(name: string): string | undefined } };
 }

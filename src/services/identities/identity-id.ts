@@ -5,7 +5,8 @@ import { badInput } from "../../errors";
  * `8:acs:<resource guid>_<user part>`, with `dod-acs` and `gcch-acs` for the sovereign clouds. The user part is not a
  * GUID: old identities have shorter ones, Teams extension users have two.
  */
-const pattern = /^8:(?:acs|dod-acs|gcch-acs):([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})_[0-9A-Za-z_-]{1,120}$/;
+const pattern =
+  /^8:(?:acs|dod-acs|gcch-acs):([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})_[0-9A-Za-z_-]{1,120}$/;
 
 /** Whether `id` has the form of an ACS identity's id. */
 export function isIdentityId(id: string): boolean {

@@ -27,7 +27,10 @@ export class IdentityService {
   async create(wanted: NewIdentity, call: CallOptions): Promise<{ identityId: string; token?: ServedToken }> {
     if (!wanted.scopes) {
       if (wanted.lifetimeMinutes !== undefined) {
-        throw badInput("input.expiresInMinutes", "expiresInMinutes is a token's lifetime: name the token's scopes too.");
+        throw badInput(
+          "input.expiresInMinutes",
+          "expiresInMinutes is a token's lifetime: name the token's scopes too.",
+        );
       }
       const { identityId } = await this.azure.createIdentity(undefined, call);
       this.events.identityCreated({ withToken: false });

@@ -1,7 +1,7 @@
 /** One function per thing worth telling; none of them has a parameter that a token would fit. */
 import { randomUUID } from "node:crypto";
-import type { Logger } from "pino";
 import type { TokenScope } from "../tokens/token-scope";
+import type { Logger } from "./logger";
 
 /** A call to Azure that is over. */
 export interface UpstreamCall {
@@ -19,17 +19,21 @@ export interface UpstreamCall {
 
 /** What the parts of the gateway tell. */
 export interface Events {
-  tokenServed(event: { source: "issued" | "cache"; scopes: readonly TokenScope[]; lifetimeMinutes: number }): void;
-  tokenSuperseded(): void;
-  tokensRevoked(event: { cause: "revocation" | "deletion"; confirmed: boolean }): void;
-  identityCreated(event: { withToken: boolean }): void;
-  identityDeleted(): void;
-  upstreamCall(event: UpstreamCall): void;
-  storeUnavailable(event: { operation: string; reason: string }): void;
-  redisError(reason: string): void;
-  valueDidNotOpen(): void;
+  readonly tokenServed: (event: {
+    source: "issued" | "cache";
+    scopes: readonly TokenScope[];
+    lifetimeMinutes: number;
+  }) => void;
+  readonly tokenSuperseded: () => void;
+  readonly tokensRevoked: (event: { cause: "revocation" | "deletion"; confirmed: boolean }) => void;
+  readonly identityCreated: (event: { withToken: boolean }) => void;
+  readonly identityDeleted: () => void;
+  readonly upstreamCall: (event: UpstreamCall) => void;
+  readonly storeUnavailable: (event: { operation: string; reason: string }) => void;
+  readonly redisError: (reason: string) => void;
+  readonly valueDidNotOpen: () => void;
   /** A fault of ours; returns the id under which the log has it. */
-  internalError(error: unknown): string;
+  readonly internalError: (error: unknown) => string;
 }
 
 /** Events as log lines. */

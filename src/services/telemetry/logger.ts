@@ -1,6 +1,8 @@
 /** The structured log: JSON lines on stderr, in which nothing that looks like a token or a key survives. */
 import { pino, type DestinationStream, type Logger } from "pino";
 
+export type { Logger };
+
 /** How much is logged. */
 export const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 /** One of {@link logLevels}. */

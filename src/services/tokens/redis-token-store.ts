@@ -65,7 +65,15 @@ export class RedisTokenStore implements TokenStore<Buffer> {
 
   async commit(key: TokenKey, lease: Lease, value: Buffer, keepMs: number): Promise<Committed> {
     const { identityId, field } = key;
-    const answer = await this.run("commit", identityId, field, lease.id, lease.generation, Math.floor(keepMs), value);
+    const answer = await this.run(
+      "commit",
+      identityId,
+      field,
+      lease.id,
+      lease.generation,
+      Math.floor(keepMs),
+      value,
+    );
     return String(answer) as Committed;
   }
 

@@ -44,7 +44,8 @@ function joinJwt(bytes: Buffer): string | undefined {
 /** The three parts decoded, if encoding them again gives the very same text. */
 function jwtParts(token: string): [Buffer, Buffer, Buffer] | undefined {
   const [header, payload, signature] = token.split(".").map((part) => Buffer.from(part, "base64url"));
-  if (!header || !payload || !signature || header.length > 0xffff || payload.length > 0xffff) return undefined;
+  if (!header || !payload || !signature || header.length > 0xffff || payload.length > 0xffff)
+    return undefined;
   const again = [header, payload, signature].map((part) => part.toString("base64url")).join(".");
   return again === token ? [header, payload, signature] : undefined;
 }

@@ -47,7 +47,10 @@ export class TokenService {
     private readonly store: TokenStore<CachedToken>,
     private readonly azure: IdentityProvider,
     private readonly clock: Clock,
-    private readonly events: Pick<Events, "tokenServed" | "tokenSuperseded" | "tokensRevoked" | "storeUnavailable">,
+    private readonly events: Pick<
+      Events,
+      "tokenServed" | "tokenSuperseded" | "tokensRevoked" | "storeUnavailable"
+    >,
     /** A token with less life left than this many milliseconds is not served from the cache. */
     private readonly minRemainingMs: number,
   ) {}
@@ -69,7 +72,9 @@ export class TokenService {
       ? { ...cached, source: "cache" }
       : // A forced refresh does not join a plain issuance, which might answer with the very token that is refused.
         await this.withDeadline(call, (signal) =>
-          this.flights.run(`${force ? "force " : ""}${key.text}`, signal, (flight) => this.obtain(key, force, flight)),
+          this.flights.run(`${force ? "force " : ""}${key.text}`, signal, (flight) =>
+            this.obtain(key, force, flight),
+          ),
         );
     const { source } = served;
     this.events.tokenServed({ source, scopes: key.scopes, lifetimeMinutes: key.lifetimeMinutes });
@@ -86,7 +91,8 @@ export class TokenService {
     const key = tokenKey(identityId, scopes, lifetimeMinutes, this.azure.credentialFingerprint);
     await this.orUndefined("commit", async () => {
       const acquired = await this.store.acquire(key, { leaseMs: this.leaseMs });
-      if (acquired.kind === "lease") await this.store.commit(key, acquired.lease, cachedToken(key, issued), this.keepMs(issued));
+      if (acquired.kind === "lease")
+        await this.store.commit(key, acquired.lease, cachedToken(key, issued), this.keepMs(issued));
     });
   }
 
@@ -105,11 +111,15 @@ export class TokenService {
    * The bracket of a revocation around `act`, Azure's part of it. A caller that leaves does not cancel it: half a
    * revocation helps nobody.
    */
-  async endTokens(identityId: string, cause: "revocation" | "deletion", act: () => Promise<void>): Promise<void> {
+  async endTokens(
+    identityId: string,
+    cause: "revocation" | "deletion",
+    act: () => Promise<void>,
+  ): Promise<void> {
     const revocation =
       (await this.orUndefined("beginRevocation", () => this.store.beginRevocation(identityId))) ??
       randomBytes(12).toString("hex");
-    let confirmed = false;
+    let confirmed: boolean;
     try {
       await act();
     } finally {
@@ -137,14 +147,20 @@ export class TokenService {
 
   /** Exchanges a Teams user's Entra token. Never cached: what it answers with belongs to that one Entra token. */
   async exchangeTeamsToken(teams: TeamsUserToken, call: CallOptions): Promise<ServedToken> {
-    const issued = await this.withDeadline(call, (signal) => this.azure.exchangeTeamsToken(teams, { signal }));
-    return { ...issued, scopes: tokenScopes.filter((scope) => scope === "chat" || scope === "voip"), source: "issued" };
+    const issued = await this.withDeadline(call, (signal) =>
+      this.azure.exchangeTeamsToken(teams, { signal }),
+    );
+    return {
+      ...issued,
+      scopes: tokenScopes.filter((scope) => scope === "chat" || scope === "voip"),
+      source: "issued",
+    };
   }
 
   /** One caller's way to a token after a miss: somebody else's, or one of its own under the lease. */
   private async obtain(key: TokenKey, force: boolean, flight: Flight): Promise<ServedToken> {
     const startedAt = performance.now();
-    for (let superseded = 0; superseded < maxSuperseded; ) {
+    for (let superseded = 0; superseded < maxSuperseded;) {
       const turn = await this.orUndefined("acquire", () =>
         this.store.acquire(key, {
           leaseMs: this.leaseMs,
@@ -161,12 +177,12 @@ export class TokenService {
           await sleep(jitter(Math.min(turn.retryAfterMs, pollMs.max)), undefined, { signal: flight.signal });
           break;
         case "lease": {
-          const issued = await this.azure.issueToken(key.identityId, key.scopes, key.lifetimeMinutes, flight).catch(
-            async (error: unknown) => {
+          const issued = await this.azure
+            .issueToken(key.identityId, key.scopes, key.lifetimeMinutes, flight)
+            .catch(async (error: unknown) => {
               await this.orUndefined("release", () => this.store.release(key, turn.lease));
               throw error;
-            },
-          );
+            });
           // The commit's check of the generation covers who waits by now; whoever comes later must check again.
           flight.close();
           const token = cachedToken(key, issued);
@@ -215,7 +231,10 @@ export class TokenService {
       return await run(signal);
     } catch (error) {
       if (error instanceof GatewayError || !signal.aborted) throw error;
-      throw new GatewayError("UPSTREAM_UNAVAILABLE", "Azure Communication Services did not answer in time. Try again.");
+      throw new GatewayError(
+        "UPSTREAM_UNAVAILABLE",
+        "Azure Communication Services did not answer in time. Try again.",
+      );
     }
   }
 

@@ -1,0 +1,60 @@
+#!/usr/bin/env node
+/** The command line: each command is one short function over exported parts. The only importer of both src and emulator. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Command } from "commander";
+import { packageRoot } from "../src/package-root";
+import { checkConfiguration } from "./check";
+import { newKey } from "./new-key";
+import { printSchema } from "./print-schema";
+import { quickstart } from "./quickstart";
+import { reportAndExit } from "./report";
+import { start } from "./start";
+
+const { version, description } = JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8")) as {
+  version: string;
+  description: string;
+};
+
+const program = new Command("acs-token-gateway").description(description).version(version);
+
+program
+  .command("start", { isDefault: true })
+  .description("serve the gateway; outside production, with the emulator when no ACS resource is configured")
+  .action(start);
+
+program
+  .command("quickstart")
+  .description("run the ACS access token quickstart against a running gateway")
+  .option("--url <url>", "the gateway's GraphQL endpoint", "http://127.0.0.1:4000/graphql")
+  .option("--api-key <key>", "the API key; DEVELOPMENT_API_KEY or API_KEY of the environment otherwise")
+  .option(
+    "--emulator <url>",
+    "ask this emulator whether revoked tokens are dead; found by itself on its default port",
+  )
+  .action(quickstart);
+
+program
+  .command("emulator")
+  .description("serve the ACS Identity emulator alone; --help tells its options")
+  .helpOption(false)
+  .allowUnknownOption()
+  .allowExcessArguments()
+  .action(async (_options, command: Command) => {
+    const { main } = await import("../emulator/main");
+    await main(command.args, process.env);
+  });
+
+program
+  .command("check")
+  .description("check the configuration and show what is in effect")
+  .action(checkConfiguration);
+
+program.command("schema").description("print the GraphQL schema").action(printSchema);
+
+program
+  .command("new-key [name]")
+  .description("make an API key and its entry for API_KEYS, and an entry for TOKEN_ENCRYPTION_KEYS")
+  .action(newKey);
+
+program.parseAsync().catch(reportAndExit);

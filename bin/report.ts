@@ -1,0 +1,10 @@
+/** What the operator can mend is one message; anything else is a bug and shows its stack. */
+import { StartupError } from "../src/main";
+
+/** Prints `error` to stderr and ends the process with exit code 1. */
+export function reportAndExit(error: unknown): never {
+  const text =
+    error instanceof StartupError ? error.message : error instanceof Error ? error.stack : "unknown failure";
+  process.stderr.write(`acs-token-gateway: ${text ?? ""}\n`);
+  process.exit(1);
+}

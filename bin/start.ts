@@ -1,0 +1,81 @@
+/** `start`: the gateway, and in development the emulator when no ACS resource is configured. */
+import { startEmulator } from "../emulator/emulator";
+import { isProduction, loadConfig, namesResource, processEnvironment, type Environment } from "../src/config";
+import {
+  asStartupError,
+  startGateway,
+  StartupError,
+  untilAskedToEnd,
+  type RunningGateway,
+} from "../src/main";
+
+/** Serves until SIGINT or SIGTERM, then finishes what is in flight. Throws `StartupError`. */
+export async function start(): Promise<void> {
+  const environment = processEnvironment();
+  const asked = untilAskedToEnd();
+  await using emulator =
+    namesResource(environment) || isProduction(environment) ? null : await bringEmulator(environment);
+  await using gateway = await startGateway(
+    emulator ? { ...environment, ACS_CONNECTION_STRING: emulator.connectionString } : environment,
+  );
+  process.stdout.write(`${announcement(gateway, emulator).join("\n")}\n`);
+  await asked;
+}
+
+interface BroughtEmulator extends AsyncDisposable {
+  readonly url: string;
+  readonly connectionString: string;
+}
+
+async function bringEmulator(environment: Environment): Promise<BroughtEmulator> {
+  const port = environment.EMULATOR_PORT === undefined ? 4010 : Number(environment.EMULATOR_PORT);
+  if (!Number.isInteger(port) || port < 0 || port > 65535) {
+    throw new StartupError("EMULATOR_PORT must be a whole number from 0 to 65535.");
+  }
+  checkFirst(environment);
+  try {
+    return await startEmulator({ port });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    throw new StartupError(
+      `Port ${port} for the emulator is in use. Set EMULATOR_PORT to another one, or ACS_CONNECTION_STRING to use the emulator that runs there.`,
+    );
+  }
+}
+
+/** A wrong variable is told before anything is started. */
+function checkFirst(environment: Environment): void {
+  try {
+    loadConfig({ ...environment, ACS_CONNECTION_STRING: "endpoint=http://127.0.0.1:1/;accesskey=bm9uZQ==" });
+  } catch (error) {
+    throw asStartupError(error);
+  }
+}
+
+function announcement({ config, url, origin }: RunningGateway, emulator: BroughtEmulator | null): string[] {
+  const row = (name: string, text: string) => `  ${name.padEnd(10)} ${text}`;
+  const lines = ["", row("Gateway", url)];
+  if (config.explorer) lines.push(row("Explorer", `${origin}/explorer   (Apollo Sandbox at ${url})`));
+  if (config.access.developmentKey !== undefined) {
+    lines.push(row("API key", `${config.access.developmentKey}   (header x-api-key)`));
+  }
+  lines.push(
+    row(
+      "Tokens",
+      emulator ? `issued by the emulator at ${emulator.url}` : `issued by ${config.acs.endpoint}`,
+    ),
+  );
+  if (emulator) lines.push(row("", emulator.connectionString));
+  lines.push(
+    row("Cache", config.redis ? "Redis" : "in this process; set REDIS_URL to share it between replicas"),
+  );
+  if (config.redis && config.tokens.encryptionKeysMadeUp) {
+    lines.push(
+      row(
+        "",
+        "TOKEN_ENCRYPTION_KEYS is not set: what is cached ends with this process, and replicas share nothing",
+      ),
+    );
+  }
+  return [...lines, "", "  Ctrl-C ends it.", ""];
+}

@@ -1,0 +1,91 @@
+/** A world for a test: the emulator, gateways that issue through it, and a real Redis if asked for. */
+import { startEmulator, type Emulator, type EmulatorOptions } from "../../emulator/emulator";
+import { loadConfig, type Environment } from "../../src/config";
+import { createGateway, type Gateway } from "../../src/gateway";
+import { FakeClock } from "./fake-clock";
+import { GraphqlClient } from "./graphql-client";
+import { recordEvents, type RecordedEvents } from "./recorded-events";
+import { startRedis, type RedisServer } from "./redis-server";
+
+export const developmentKey = "a-development-key-for-tests";
+export const encryptionKeys = `first:${Buffer.alloc(32, 1).toString("base64")}`;
+
+export interface WorldOptions {
+  /** How many gateways; 1 when left out. */
+  readonly gateways?: number;
+  /** Start a Redis that the gateways share; each has its own in-process store otherwise. */
+  readonly redis?: boolean;
+  readonly environment?: Environment;
+  readonly emulator?: EmulatorOptions;
+}
+
+export interface RunningGateway extends Gateway {
+  readonly url: string;
+  readonly origin: string;
+  /** A client with the development key. */
+  readonly client: GraphqlClient;
+}
+
+export interface World extends AsyncDisposable {
+  readonly emulator: Emulator;
+  readonly redis: RedisServer | undefined;
+  readonly clock: FakeClock;
+  readonly events: RecordedEvents;
+  readonly gateways: readonly RunningGateway[];
+  /** The first gateway's client. */
+  readonly client: GraphqlClient;
+  /** One more gateway in the same world. */
+  addGateway(environment?: Environment): Promise<RunningGateway>;
+}
+
+/** Starts it all on free loopback ports; disposing of it ends it all. */
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const stack: AsyncDisposable[] = [];
+  const dispose = async () => {
+    for (const part of stack.splice(0).reverse()) await part[Symbol.asyncDispose]();
+  };
+  try {
+    const clock = new FakeClock();
+    const events = recordEvents();
+    const emulator = await startEmulator({ clock: () => clock.now(), limits: false, ...options.emulator });
+    stack.push(emulator);
+    const redis = options.redis ? await startRedis() : undefined;
+    if (redis) stack.push(redis);
+    const addGateway = async (environment: Environment = {}): Promise<RunningGateway> => {
+      const config = loadConfig({
+        PORT: "0",
+        ACS_CONNECTION_STRING: emulator.connectionString,
+        DEVELOPMENT_API_KEY: developmentKey,
+        ...(redis ? { REDIS_URL: redis.url, TOKEN_ENCRYPTION_KEYS: encryptionKeys } : {}),
+        ...options.environment,
+        ...environment,
+      });
+      const gateway = await createGateway(config, { clock, events });
+      stack.push(gateway);
+      const { url: origin } = await gateway.start();
+      const url = `${origin}/graphql`;
+      return Object.assign(gateway, {
+        url,
+        origin,
+        client: new GraphqlClient(url, { "x-api-key": developmentKey }),
+      });
+    };
+    const gateways: RunningGateway[] = [];
+    for (let count = options.gateways ?? 1; count > 0; count--) gateways.push(await addGateway());
+    const [first] = gateways;
+    if (!first) throw new Error("A world has at least one gateway.");
+    return {
+      emulator,
+      redis,
+      clock,
+      events,
+      gateways,
+      client: first.client,
+      addGateway,
+      [Symbol.asyncDispose]: dispose,
+    };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
