@@ -13,6 +13,10 @@ export interface Config {
     readonly port: number;
     readonly corsOrigins: readonly string[] | "*";
     readonly bodyLimitBytes: number;
+    readonly requestTimeoutMs: number;
+    readonly headersTimeoutMs: number;
+    readonly keepAliveTimeoutMs: number;
+    readonly drainTimeoutMs: number;
   };
   readonly acs: {
     readonly endpoint: string;
@@ -236,6 +240,11 @@ function toConfig(v: Variables, environment: Environment): Config {
       port: v.PORT,
       corsOrigins: v.CORS_ORIGINS ?? [],
       bodyLimitBytes: v.BODY_LIMIT_BYTES,
+      requestTimeoutMs: 15_000,
+      headersTimeoutMs: 10_000,
+      // Longer than the idle time of common load balancers (60 s), which would else reuse a connection being closed.
+      keepAliveTimeoutMs: 65_000,
+      drainTimeoutMs: 20_000,
     },
     acs: {
       endpoint: endpoint.origin,

@@ -91,15 +91,14 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     operations,
     ...(developmentKey === undefined ? {} : { developmentKey }),
   });
-  const http = closing.add(
-    new HttpServer<RequestContext>(config.http, {
-      apollo,
-      context: (request, signal) => requestContext(credentialsOf(request.headers), signal, callers, tokens),
-      pages: config.explorer ? [explorer] : [],
-      ready: () => readiness(redis),
-      onError: events.internalError,
-    }),
-  );
+  const http = new HttpServer<RequestContext>(config.http, {
+    apollo,
+    context: async (request, info) => requestContext(credentialsOf(request.headers), info, callers, tokens),
+    pages: config.explorer ? [explorer] : [],
+    health: { ready: () => readiness(redis) },
+    onError: events.internalError,
+  });
+  closing.add({ [Symbol.asyncDispose]: () => http.close() });
   return { typeDefs, start: () => http.start(), [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose]() };
 }
 

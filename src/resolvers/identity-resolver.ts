@@ -71,8 +71,8 @@ export class IdentityResolver {
     description:
       "Deletes an identity with its tokens and chat data. One that is gone already counts as deleted. Errors: BAD_USER_INPUT, IDENTITY_NOT_FOUND (another resource's), RATE_LIMITED, UPSTREAM_UNAVAILABLE, UPSTREAM_REJECTED, CACHE_UNAVAILABLE (send it again).",
   })
-  async deleteIdentity(@Arg("input") { id }: DeleteIdentityInput): Promise<DeleteIdentityPayload> {
-    await this.identities.delete(id);
-    return { deletedId: id };
+  async deleteIdentity(@Arg("input") { identityId }: DeleteIdentityInput): Promise<DeleteIdentityPayload> {
+    await this.identities.delete(identityId);
+    return { deletedId: identityId };
   }
 }

@@ -17,14 +17,17 @@ export interface RequestContext {
 /** The context of one request. Throws `UNAUTHENTICATED` when a credential was sent that is not valid. */
 export function requestContext(
   credentials: Credentials,
-  signal: AbortSignal,
+  request: { readonly signal: AbortSignal },
   callers: CallerAuthenticator,
   tokens: Pick<TokenService, "cachedTokens">,
 ): RequestContext {
   const caller = callers.authenticate(credentials);
   return {
     caller,
-    signal,
+    // Made on first use: most answers come from the cache, and nothing is left to cancel.
+    get signal() {
+      return request.signal;
+    },
     // Batches only: a mutation later in the same document may change what an earlier one has looked up.
     cachedTokens: new DataLoader((ids) => tokens.cachedTokens(ids), { cache: false, maxBatchSize: 100 }),
   };

@@ -35,7 +35,7 @@ export class CreateIdentityPayload {
 @InputType({ description: "Which identity to delete." })
 export class DeleteIdentityInput {
   @Field(() => ID, { description: "The identity to delete, with all its tokens and chat data." })
-  id!: string;
+  identityId!: string;
 }
 
 /** What `deleteIdentity` answers. */

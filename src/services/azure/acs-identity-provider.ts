@@ -128,14 +128,14 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
   }
 
   async deleteIdentity(identityId: string, call: CallOptions): Promise<void> {
-    this.checkOwner(identityId, "input.id");
+    this.checkOwner(identityId, "input.identityId");
     try {
       await this.attempts("deleteIdentity", call, maxAttempts, (options) =>
         this.client.deleteUser({ communicationUserId: identityId }, options),
       );
     } catch (error) {
       if (error instanceof UpstreamFailure && error.identityGone) return;
-      throw inOurWords(error, "input.id");
+      throw inOurWords(error, "input.identityId");
     }
   }
 

@@ -47,7 +47,7 @@ export class IdentityService {
 
   /** Deletes an identity with all its tokens and data; one that is gone already counts as deleted. */
   async delete(identityId: string): Promise<void> {
-    checkIdentityId(identityId, "input.id");
+    checkIdentityId(identityId, "input.identityId");
     await this.tokens.endTokens(identityId, "deletion", () => this.azure.deleteIdentity(identityId, {}));
     this.events.identityDeleted();
   }
