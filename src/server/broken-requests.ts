@@ -1,7 +1,7 @@
 /** Answers what Node's HTTP parser gives up on: garbage, oversized headers and clients that are too slow. */
 import type { ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { refusalBody, statusByRefusal, type RefusalCode } from "./http-refusal";
+import { HttpRefusal, refusalBody, type RefusalCode } from "./http-refusal";
 
 const reasons: Readonly<Record<string, readonly [RefusalCode, string, string]>> = {
   HPE_HEADER_OVERFLOW: [
@@ -36,9 +36,10 @@ export function answerBrokenRequest(error: Error, socket: Duplex, last: ServerRe
     "Bad Request",
     "This is not a well-formed HTTP/1.1 request.",
   ];
-  const body = refusalBody(code, message);
+  const refusal = new HttpRefusal(code, message);
+  const body = refusalBody(refusal);
   const head = [
-    `HTTP/1.1 ${statusByRefusal[code]} ${phrase}`,
+    `HTTP/1.1 ${refusal.status} ${phrase}`,
     "content-type: application/json; charset=utf-8",
     `content-length: ${Buffer.byteLength(body)}`,
     "cache-control: no-store",

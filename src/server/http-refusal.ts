@@ -18,7 +18,7 @@ export const statusByRefusal = {
   EXPECTATION_FAILED: 417,
   /** URL and headers together are too large. */
   REQUEST_HEADER_FIELDS_TOO_LARGE: 431,
-  /** A fault of the gateway; the log has it under the request id. */
+  /** A fault of the gateway, in its log under `errorId`. */
   INTERNAL_SERVER_ERROR: 500,
 } as const;
 
@@ -35,6 +35,8 @@ export class HttpRefusal extends Error {
     message: string,
     /** Further response headers, for example `["allow", "GET, POST"]`. */
     readonly headers: readonly string[] = [],
+    /** The id under which the log tells the cause. */
+    readonly errorId?: string,
   ) {
     super(message);
     this.status = statusByRefusal[code];
@@ -42,6 +44,7 @@ export class HttpRefusal extends Error {
 }
 
 /** The body of a refusal, in the shape of a GraphQL answer so that GraphQL clients can read it. */
-export function refusalBody(code: RefusalCode, message: string): string {
-  return JSON.stringify({ errors: [{ message, extensions: { code } }] });
+export function refusalBody({ code, message, errorId }: HttpRefusal): string {
+  const extensions = errorId === undefined ? { code } : { code, errorId };
+  return JSON.stringify({ errors: [{ message, extensions }] });
 }

@@ -40,9 +40,11 @@ export interface HttpParts<TContext extends BaseContext> {
   readonly health: Health;
   /** Asked in order, after /graphql and the health checks. */
   readonly pages?: readonly Page[];
-  /** Told of faults of this process that a client saw as 500 `INTERNAL_SERVER_ERROR`; the client has the same id. */
-  readonly onError: (error: unknown, requestId: string) => void;
+  /** Told of faults of this process. Returns the id under which the log tells the cause; the client is shown it. */
+  readonly onError: (error: unknown, requestId: string) => string;
 }
+
+const graphqlPath = "/graphql";
 
 /** URL and headers together, in bytes. */
 const maxHeaderBytes = 16 * 1024;
@@ -50,6 +52,7 @@ const maxHeaderBytes = 16 * 1024;
 /** The HTTP server of one gateway. */
 export class HttpServer<TContext extends BaseContext> {
   readonly #server: Server;
+  readonly #cors: Cors;
   readonly #graphql: GraphqlRoute<TContext>;
   readonly #pages: readonly Page[];
   readonly #lastResponse = new WeakMap<Duplex, ServerResponse>();
@@ -64,7 +67,8 @@ export class HttpServer<TContext extends BaseContext> {
     private readonly parts: HttpParts<TContext>,
   ) {
     const { apollo, context, health, pages = [], onError } = parts;
-    this.#graphql = new GraphqlRoute(apollo, context, new Cors(options.corsOrigins), options.bodyLimitBytes);
+    this.#cors = new Cors(options.corsOrigins);
+    this.#graphql = new GraphqlRoute(apollo, context, this.#cors, options.bodyLimitBytes);
     this.#pages = [
       new OperationalRoutes(health, this.#isDraining, (error) => {
         onError(error, "health");
@@ -180,7 +184,7 @@ export class HttpServer<TContext extends BaseContext> {
     if (request.headers.host === undefined && request.httpVersion === "1.1") {
       throw new HttpRefusal("BAD_REQUEST", "The Host header is missing.");
     }
-    if (path === "/graphql") {
+    if (path === graphqlPath) {
       await this.#graphql.handle(exchange);
       return;
     }
@@ -191,16 +195,17 @@ export class HttpServer<TContext extends BaseContext> {
 
   #refuse(exchange: Exchange, error: unknown): void {
     if (error instanceof ClientGone) return;
-    const refusal =
-      error instanceof HttpRefusal
-        ? error
-        : new HttpRefusal(
-            "INTERNAL_SERVER_ERROR",
-            `Internal server error. It is logged with id ${exchange.id}.`,
-          );
-    if (refusal !== error) this.parts.onError(error, exchange.id);
+    if (!(error instanceof HttpRefusal)) {
+      const errorId = this.parts.onError(error, exchange.id);
+      this.#refuse(
+        exchange,
+        new HttpRefusal("INTERNAL_SERVER_ERROR", "The gateway failed to answer.", [], errorId),
+      );
+      return;
+    }
     const headers = exchange.headers("application/json; charset=utf-8");
-    headers.push(...refusal.headers);
-    exchange.answer(refusal.status, headers, refusalBody(refusal.code, refusal.message));
+    headers.push(...error.headers);
+    if (exchange.path === graphqlPath) this.#cors.allow(exchange.request, headers);
+    exchange.answer(error.status, headers, refusalBody(error));
   }
 }

@@ -16,6 +16,8 @@ export interface SmallContext {
 
 export interface SmallWorldOptions {
   readonly http?: Partial<HttpOptions>;
+  /** False: built, but never started. */
+  readonly listen?: boolean;
   readonly pages?: readonly Page[];
   readonly health?: Health;
   readonly plugins?: ApolloServerPlugin<SmallContext>[];
@@ -75,6 +77,7 @@ export class SmallWorld implements AsyncDisposable {
       pages: options.pages ?? [],
       onError: (error, requestId) => {
         faults.push({ error, requestId });
+        return "the-error-id";
       },
     };
     const server = new HttpServer<SmallContext>(
@@ -93,7 +96,7 @@ export class SmallWorld implements AsyncDisposable {
     );
     const world = new SmallWorld(server, apollo);
     world.faults = faults;
-    ({ url: world.url, port: world.port } = await server.start());
+    if (options.listen !== false) ({ url: world.url, port: world.port } = await server.start());
     return world;
   }
 
