@@ -76,6 +76,16 @@ describe("a broken request", () => {
     expect((await end).match(/HTTP\/1\.1 \d{3}/g)).toEqual(["HTTP/1.1 200", "HTTP/1.1 400"]);
   });
 
+  it("that breaks after it was refused gets no second answer", async () => {
+    await using world = await SmallWorld.start({ http: { bodyLimitBytes: 1_000 } });
+    const socket = await world.connect();
+    const end = readToEnd(socket);
+    socket.write(post(["transfer-encoding: chunked"], `3e9\r\n${"x".repeat(1_001)}\r\n`));
+    await new Promise((resolve) => socket.once("data", resolve));
+    socket.write("zz\r\nhello\r\n");
+    expect(outcome(await end)).toMatchObject({ status: 413, code: "PAYLOAD_TOO_LARGE" });
+  });
+
   it("whose body never comes is ended with 408 after the request timeout", async () => {
     await using world = await SmallWorld.start({ http: { requestTimeoutMs: 300, headersTimeoutMs: 200 } });
     const text = await world.raw(post(["content-length: 1000"], body));
