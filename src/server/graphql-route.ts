@@ -7,6 +7,7 @@ import type { Cors } from "./cors";
 import type { Exchange, RequestInfo } from "./exchange";
 import { HttpRefusal } from "./http-refusal";
 import { readJsonObject } from "./request-body";
+import { forPageOf } from "./sandbox";
 
 /** Makes the context of one operation. Errors with plain `extensions` reach the client as they are. */
 export type MakeContext<TContext> = (request: IncomingMessage, info: RequestInfo) => Promise<TContext>;
@@ -38,10 +39,10 @@ export class GraphqlRoute<TContext extends BaseContext> {
       ]);
     }
     const body = method === "POST" ? await readJsonObject(request, this.bodyLimitBytes) : undefined;
-    const result = await this.apollo.executeHTTPGraphQLRequest({
-      httpGraphQLRequest: { method, headers: headersOf(request), search: exchange.search, body },
-      context: () => this.#context(exchange),
-    });
+    const httpGraphQLRequest = { method, headers: headersOf(request), search: exchange.search, body };
+    const result = await forPageOf(request, () =>
+      this.apollo.executeHTTPGraphQLRequest({ httpGraphQLRequest, context: () => this.#context(exchange) }),
+    );
     if (result.body.kind !== "complete") {
       throw new Error("Apollo Server answered in parts, which this server does not send.");
     }
