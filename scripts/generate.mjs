@@ -1,0 +1,60 @@
+/** `npm run codegen [-- --check]`: schema.graphql from the classes, and the clients' types from it; or are they fresh? */
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { ensureBuilt, program } from "./lib/build.mjs";
+import { ensureInstalled } from "./lib/install.mjs";
+import { main, Problem, root, say } from "./lib/project.mjs";
+import { commandFile, mustRun } from "./lib/run.mjs";
+
+const schema = "schema.graphql";
+const generated = join("operations", "generated");
+
+await main(async (args) => {
+  const check = args.includes("--check");
+  await ensureInstalled();
+  await ensureBuilt();
+  mkdirSync(join(root, ".cache"), { recursive: true });
+  // Generated aside, under the project's node_modules: a check leaves no trace, a failure nothing half done.
+  const aside = mkdtempSync(join(root, ".cache", "generate-"));
+  try {
+    await generateInto(aside);
+    const stale = files(aside).filter((file) => read(join(aside, file)) !== read(join(root, file)));
+    if (check) {
+      if (stale.length > 0) throw new Problem(`Stale: ${stale.join(", ")}. Run: npm run codegen`);
+      say("What is generated is fresh.");
+    } else {
+      for (const file of stale) {
+        mkdirSync(dirname(join(root, file)), { recursive: true });
+        cpSync(join(aside, file), join(root, file));
+      }
+      say(stale.length > 0 ? `Written: ${stale.join(", ")}` : "Nothing has changed.");
+    }
+  } finally {
+    rmSync(aside, { recursive: true });
+  }
+});
+
+async function generateInto(folder) {
+  const sdl = await mustRun("Printing the schema", process.execPath, [program, "schema"], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  writeFileSync(join(folder, schema), sdl.stdout);
+  cpSync(join(root, "codegen.yml"), join(folder, "codegen.yml"));
+  const documents = readdirSync(join(root, "operations")).filter((name) => name.endsWith(".graphql"));
+  for (const name of documents) {
+    cpSync(join(root, "operations", name), join(folder, "operations", name));
+  }
+  const codegen = commandFile("@graphql-codegen/cli", "cjs/bin.js");
+  await mustRun("graphql-codegen", process.execPath, [codegen, "--config", "codegen.yml"], {
+    cwd: folder,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+}
+
+function files(folder) {
+  return [schema, ...readdirSync(join(folder, generated)).map((name) => join(generated, name))];
+}
+
+function read(path) {
+  return existsSync(path) ? readFileSync(path, "utf8") : undefined;
+}

@@ -1,0 +1,137 @@
+/** Builds the program (TypeScript) and the explorer (Vite) into dist/, each only when its inputs have changed. */
+import { createHash } from "node:crypto";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, sep } from "node:path";
+import { alone } from "./lock.mjs";
+import { root, say } from "./project.mjs";
+import { commandFile, mustRun } from "./run.mjs";
+
+/** The command line, built. */
+export const program = join(root, "dist", "bin", "acs-token-gateway.js");
+
+const sources = ["src", "bin", "emulator", "operations"];
+const stamps = join(root, ".cache", "built.json");
+
+const targets = [
+  {
+    name: "program",
+    inputs: [...sources, "tsconfig.json", "tsconfig.build.json", "package-lock.json"],
+    isComplete: () => missing().length === 0,
+    build: buildProgram,
+  },
+  {
+    name: "explorer",
+    inputs: ["explorer", "operations", "package-lock.json"],
+    isComplete: () => !hasExplorer() || existsSync(join(root, "dist", "explorer", "index.html")),
+    build: buildExplorer,
+  },
+];
+
+/** After it, dist/ is what the sources say. */
+export async function ensureBuilt() {
+  if (stale().length === 0) return;
+  await alone(async () => {
+    const work = stale();
+    if (work.length === 0) return;
+    const started = Date.now();
+    say("Building…");
+    const failures = (await Promise.allSettled(work.map(build))).filter(({ status }) => status === "rejected");
+    if (failures.length > 0) throw failures[0].reason;
+    say(`Built in ${Math.round((Date.now() - started) / 1000)} s.`);
+  });
+}
+
+function stale() {
+  const built = readStamps();
+  return targets.filter((target) => built[target.name] !== digest(target.inputs) || !target.isComplete());
+}
+
+async function build(target) {
+  // Taken before: what is changed during the build is built by the next one.
+  const stamp = digest(target.inputs);
+  await target.build();
+  mkdirSync(join(root, ".cache"), { recursive: true });
+  writeFileSync(stamps, JSON.stringify({ ...readStamps(), [target.name]: stamp }));
+}
+
+function readStamps() {
+  try {
+    return JSON.parse(readFileSync(stamps, "utf8"));
+  } catch {
+    return {};
+  }
+}
+
+async function buildProgram() {
+  // The compiler would not write again what it remembers to have written.
+  if (missing().length > 0) rmSync(join(root, "dist", ".tsbuildinfo"), { force: true });
+  const compiler = commandFile("typescript", "bin/tsc");
+  await mustRun("The TypeScript compiler", process.execPath, [compiler, "-p", "tsconfig.build.json"], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  dropLeftovers();
+  chmodSync(program, 0o755);
+}
+
+async function buildExplorer() {
+  if (!hasExplorer()) return;
+  const vite = commandFile("vite", "bin/vite.js");
+  await mustRun("Vite", process.execPath, [vite, "build", "explorer", "--logLevel", "warn"], {
+    stdio: ["ignore", "pipe", "pipe"],
+    // Vite's build is for production whatever the caller's NODE_ENV is; a test run's would make a slower page.
+    env: { ...process.env, NODE_ENV: "production" },
+  });
+}
+
+function hasExplorer() {
+  return ["js", "mjs", "ts", "mts"].some((ending) => existsSync(join(root, "explorer", `vite.config.${ending}`)));
+}
+
+/** Sources without output. */
+function missing() {
+  return modules().filter((module) => !existsSync(join(root, "dist", `${module}.js`)));
+}
+
+/** Removes the output of sources that are gone, which would still be loaded and packed. */
+function dropLeftovers() {
+  const present = new Set(modules());
+  for (const folder of sources) {
+    for (const file of filesIn(join("dist", folder))) {
+      const module = file.slice("dist".length + 1).replace(/(\.d\.ts|\.js)(\.map)?$/, "");
+      if (!present.has(module)) rmSync(join(root, file));
+    }
+  }
+}
+
+/** Every TypeScript source's path without its ending. */
+function modules() {
+  return sources
+    .flatMap(filesIn)
+    .filter((file) => file.endsWith(".ts") && !file.endsWith(".d.ts"))
+    .map((file) => file.slice(0, -".ts".length));
+}
+
+function digest(inputs) {
+  const hash = createHash("sha256");
+  for (const file of inputs.flatMap(filesIn)) {
+    hash.update(`\0${file}\0`).update(readFileSync(join(root, file)));
+  }
+  return hash.digest("hex");
+}
+
+/** Files under a path of the project, sorted; the path itself when it is a file. */
+function filesIn(path) {
+  let entries;
+  try {
+    entries = readdirSync(join(root, path), { withFileTypes: true, recursive: true });
+  } catch (error) {
+    if (error.code === "ENOTDIR") return [path];
+    if (error.code === "ENOENT") return [];
+    throw error;
+  }
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(root.length + sep.length))
+    .filter((file) => !file.includes(`node_modules${sep}`))
+    .sort();
+}

@@ -1,0 +1,50 @@
+/** Installs the packages of package-lock.json when node_modules does not hold them. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { alone } from "./lock.mjs";
+import { root, say } from "./project.mjs";
+import { mustRun } from "./run.mjs";
+
+/** After it, node_modules is what package-lock.json says, development packages included. */
+export async function ensureInstalled() {
+  if (isInstalled()) return;
+  await alone(async () => {
+    if (isInstalled()) return;
+    const started = Date.now();
+    say("Installing packages (npm ci)…");
+    // NODE_ENV=production would leave out what builds the gateway; a dry run of the caller would install nothing.
+    const args = ["ci", "--include=dev", "--no-audit", "--no-fund", "--no-dry-run"];
+    await mustRun("npm ci", ...npm(args), { stdio: ["ignore", "pipe", "pipe"] });
+    say(`Installed in ${Math.round((Date.now() - started) / 1000)} s.`);
+  });
+}
+
+/** npm's own record of what it has installed, which it writes last, against the lock file. */
+function isInstalled() {
+  const wanted = packagesOf("package-lock.json");
+  const present = packagesOf(join("node_modules", ".package-lock.json"));
+  if (!present) return false;
+  const same = ([path, { version, integrity, optional }]) => {
+    const found = present[path];
+    // Optional packages are for some platforms only.
+    return found ? found.version === version && found.integrity === integrity : optional === true;
+  };
+  return Object.entries(wanted).every(same) && Object.keys(present).every((path) => path in wanted);
+}
+
+function packagesOf(file) {
+  try {
+    const { packages } = JSON.parse(readFileSync(join(root, file), "utf8"));
+    return Object.fromEntries(Object.entries(packages).filter(([path]) => path !== ""));
+  } catch (error) {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** The npm that runs this script, or the one on the PATH. */
+export function npm(args) {
+  const cli = process.env.npm_execpath;
+  if (cli?.endsWith("npm-cli.js")) return [process.execPath, [cli, ...args]];
+  return process.platform === "win32" ? ["cmd.exe", ["/d", "/c", "npm", ...args]] : ["npm", args];
+}
