@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
+import { main as emulator } from "../emulator/main";
 import { packageRoot } from "../src/package-root";
 import { checkConfiguration } from "./check";
 import { newKey } from "./new-key";
@@ -41,8 +42,7 @@ program
   .allowUnknownOption()
   .allowExcessArguments()
   .action(async (_options, command: Command) => {
-    const { main } = await import("../emulator/main");
-    await main(command.args, process.env);
+    process.exitCode = await emulator(command.args, process.env);
   });
 
 program

@@ -20,10 +20,16 @@ export class GatewayClient {
   ) {}
 
   /** The operation's data. Throws `StartupError` with what the gateway said, or that it is not there. */
-  async send<TData, TVariables>(document: TypedDocument<TData, TVariables>, variables?: TVariables): Promise<TData> {
-    const { data, errors } = await this.post<TData>(JSON.stringify({ query: document.toString(), variables }));
+  async send<TData, TVariables>(
+    document: TypedDocument<TData, TVariables>,
+    variables?: TVariables,
+  ): Promise<TData> {
+    const { data, errors } = await this.post<TData>(
+      JSON.stringify({ query: document.toString(), variables }),
+    );
     const [error] = errors ?? [];
-    if (error) throw new StartupError(`The gateway answers ${error.extensions?.code ?? "an error"}: ${error.message}`);
+    if (error)
+      throw new StartupError(`The gateway answers ${error.extensions?.code ?? "an error"}: ${error.message}`);
     if (!data) throw new StartupError("The gateway answers without data. Is this its GraphQL endpoint?");
     return data;
   }

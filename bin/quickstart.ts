@@ -56,11 +56,15 @@ export async function quickstart(options: QuickstartOptions): Promise<void> {
 
   print("\n== Refresh an access token ==");
   const again = await issue(gateway, identity.id, "VOIP");
-  expect(again.source === "CACHE" && again.token === voip.token, "the second answer did not come from the cache");
+  expect(
+    again.source === "CACHE" && again.token === voip.token,
+    "the second answer did not come from the cache",
+  );
   print("The gateway answered from its cache: Azure was not asked again.");
 
   print("\n== Revoke access tokens ==");
-  const { effectiveBy } = (await gateway.send(RevokeTokensDocument, { identityId: identity.id })).revokeTokens;
+  const { effectiveBy } = (await gateway.send(RevokeTokensDocument, { identityId: identity.id }))
+    .revokeTokens;
   print(`Successfully revoked all access tokens for identity with ID: ${identity.id}`);
   const state = await askEmulator(emulator, voip.token);
   if (state === undefined) print(`Azure refuses the old tokens everywhere by ${effectiveBy}.`);
@@ -80,12 +84,17 @@ export async function quickstart(options: QuickstartOptions): Promise<void> {
 }
 
 async function issue(gateway: GatewayClient, identityId: string, scope: TokenScope) {
-  const { accessToken } = (await gateway.send(IssueTokenDocument, { identityId, scopes: [scope] })).issueToken;
+  const { accessToken } = (await gateway.send(IssueTokenDocument, { identityId, scopes: [scope] }))
+    .issueToken;
   printToken(scope, identityId, accessToken);
   return accessToken;
 }
 
-function printToken(scope: TokenScope, identityId: string, token: { token: string; expiresOn: string }): void {
+function printToken(
+  scope: TokenScope,
+  identityId: string,
+  token: { token: string; expiresOn: string },
+): void {
   print(`Issued an access token with '${spelling[scope]}' scope for identity with ID: ${identityId}:`);
   print(token.token);
   print(`It expires on ${token.expiresOn}.`);

@@ -58,8 +58,11 @@ export class ConfigError extends Error {
 
 const minute = 60_000;
 
-/** SHA-256 of the access key that the bundled emulator publishes, which protects nothing. */
-const emulatorKeyHash = "@@EMULATOR_KEY_HASH@@";
+/** SHA-256 of the access keys that the bundled emulator publishes, which protect nothing. */
+const emulatorKeyHashes = new Set([
+  "86674e4f337d979347caaa19ff5a5edc24a6547c38b0591711d9e85fe3c3a2d3",
+  "98d75988c2cb649dab2519cc5d010b4908589e635ff1fd4aebe6f929f69c65a9",
+]);
 
 const wholeNumber = (min: number, max: number) =>
   z
@@ -305,7 +308,7 @@ function endpointProblems(endpoint: URL): string[] {
 function productionProblems(v: Variables): string[] {
   const problems: string[] = [];
   const acs = v.ACS_CONNECTION_STRING;
-  if (acs && createHash("sha256").update(acs.accessKey).digest("hex") === emulatorKeyHash) {
+  if (acs && emulatorKeyHashes.has(createHash("sha256").update(acs.accessKey).digest("hex"))) {
     problems.push("ACS_CONNECTION_STRING has the emulator's published access key, which production refuses.");
   } else if (acs?.endpoint.protocol === "http:") {
     problems.push("ACS_CONNECTION_STRING must have an https endpoint in production.");

@@ -93,7 +93,9 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   });
   const http = new HttpServer<RequestContext>(config.http, {
     apollo,
-    context: async (request, info) => requestContext(credentialsOf(request.headers), info, callers, tokens),
+    // A promise, so that a credential that is not valid becomes the operation's error.
+    context: (request, info) =>
+      Promise.resolve().then(() => requestContext(credentialsOf(request.headers), info, callers, tokens)),
     pages: config.explorer ? [explorer] : [],
     health: { ready: () => readiness(redis) },
     onError: events.internalError,

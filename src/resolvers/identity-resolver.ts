@@ -61,7 +61,7 @@ export class IdentityResolver {
   ): Promise<CreateIdentityPayload> {
     const { identityId, token } = await this.identities.create(
       { scopes: input?.scopes ?? undefined, lifetimeMinutes: input?.expiresInMinutes ?? undefined },
-      context,
+      context.request,
     );
     return { identity: { id: identityId }, accessToken: token && toAccessToken(token) };
   }

@@ -1,6 +1,6 @@
 /** Apollo's formatError: our errors and GraphQL's own pass, everything else is masked and logged under an id. */
 import { unwrapResolverError } from "@apollo/server/errors";
-import type { GraphQLFormattedError } from "graphql";
+import { GraphQLError, type GraphQLFormattedError } from "graphql";
 import { GatewayError } from "../errors";
 import type { Events } from "../services/telemetry/events";
 
@@ -20,13 +20,11 @@ export function presentErrors(
   events: Pick<Events, "internalError">,
 ): (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError {
   return (formatted, error) => {
-    const cause = unwrapResolverError(error);
-    if (cause instanceof GatewayError) {
-      // Apollo writes "Context creation failed: " before what is thrown while it makes the context.
-      return { ...formatted, message: cause.message };
-    }
+    const cause = causeOf(error);
+    if (cause instanceof GatewayError) return { ...formatted, message: cause.message };
     const code = formatted.extensions?.code;
-    const foundByGraphql = !isOriginal(error) && typeof code === "string" && requestErrors.has(code);
+    const foundByGraphql =
+      unwrapResolverError(error) === error && typeof code === "string" && requestErrors.has(code);
     if (foundByGraphql) return formatted;
     const errorId = events.internalError(cause);
     const where = formatted.path ? { path: formatted.path } : {};
@@ -38,7 +36,9 @@ export function presentErrors(
   };
 }
 
-/** Whether somebody threw it inside a resolver, rather than GraphQL while it read the request. */
-function isOriginal(error: unknown): boolean {
-  return unwrapResolverError(error) !== error;
+/** What was thrown: by a resolver, or while the context was made, where Apollo's own function does not look. */
+function causeOf(error: unknown): unknown {
+  if (error instanceof GraphQLError && error.originalError instanceof GatewayError)
+    return error.originalError;
+  return unwrapResolverError(error);
 }

@@ -9,7 +9,7 @@ export interface RequestContext {
   /** Who is calling; undefined when no credential was sent. */
   readonly caller: Caller | undefined;
   /** Aborted when the client disconnects. */
-  readonly signal: AbortSignal;
+  readonly request: { readonly signal: AbortSignal };
   /** What is cached per identity: the lookups of one request cost one round trip. */
   readonly cachedTokens: DataLoader<string, CachedTokenSummary[]>;
 }
@@ -24,10 +24,7 @@ export function requestContext(
   const caller = callers.authenticate(credentials);
   return {
     caller,
-    // Made on first use: most answers come from the cache, and nothing is left to cancel.
-    get signal() {
-      return request.signal;
-    },
+    request,
     // Batches only: a mutation later in the same document may change what an earlier one has looked up.
     cachedTokens: new DataLoader((ids) => tokens.cachedTokens(ids), { cache: false, maxBatchSize: 100 }),
   };

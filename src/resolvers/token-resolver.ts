@@ -35,7 +35,7 @@ export class TokenResolver {
         lifetimeMinutes: input.expiresInMinutes ?? lifetimeMinutes.default,
         forceRefresh: input.forceRefresh ?? false,
       },
-      context,
+      context.request,
     );
     return { identity: { id: identityId }, accessToken: toAccessToken(served) };
   }
@@ -60,6 +60,8 @@ export class TokenResolver {
     @Arg("input") input: ExchangeTeamsTokenInput,
     @Ctx() context: RequestContext,
   ): Promise<ExchangeTeamsTokenPayload> {
-    return { accessToken: toAccessToken(await this.tokens.exchangeTeamsToken({ ...input }, context)) };
+    return {
+      accessToken: toAccessToken(await this.tokens.exchangeTeamsToken({ ...input }, context.request)),
+    };
   }
 }
