@@ -42,6 +42,7 @@ export interface Emulator extends AsyncDisposable {
   readonly counts: Pick<Counts, "snapshot" | "reset">;
   /** The calls of one operation whose work was done. */
   worked(operation: string): number;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** Starts an emulator. Rejects with Node's error (`EADDRINUSE` …) when a port cannot be had. */
