@@ -2,6 +2,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ApolloServer } from "@apollo/server";
+import {
+  ApolloServerPluginInlineTraceDisabled,
+  ApolloServerPluginUsageReportingDisabled,
+} from "@apollo/server/plugin/disabled";
 import { ClosingList } from "./closing-list";
 import type { Config } from "./config";
 import { packageRoot } from "./package-root";
@@ -81,7 +85,11 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     stopOnTerminationSignals: false,
     persistedQueries: false,
     parseOptions: { maxLexicalTokens: 1_000 },
-    plugins: [sandbox({ enabled: config.explorer, operations, developmentKey })],
+    plugins: [
+      ApolloServerPluginInlineTraceDisabled(),
+      ApolloServerPluginUsageReportingDisabled(),
+      sandbox({ enabled: config.explorer, operations, developmentKey }),
+    ],
   });
   await apollo.start();
   closing.add({ [Symbol.asyncDispose]: () => apollo.stop() });

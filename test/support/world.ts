@@ -47,7 +47,12 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   try {
     const clock = new FakeClock();
     const events = recordEvents();
-    const emulator = await startEmulator({ clock: () => clock.now(), limits: false, ...options.emulator });
+    const emulator = await startEmulator({
+      clock: () => clock.now(),
+      clockSkewMs: Infinity,
+      limits: false,
+      ...options.emulator,
+    });
     stack.push(emulator);
     const redis = options.redis ? await startRedis() : undefined;
     if (redis) stack.push(redis);

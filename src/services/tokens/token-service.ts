@@ -68,14 +68,15 @@ export class TokenService {
     );
     const force = request.forceRefresh;
     const cached = force ? undefined : await this.orUndefined("read", () => this.store.read(key));
-    const served: ServedToken = cached
-      ? { ...cached, source: "cache" }
-      : // A forced refresh does not join a plain issuance, which might answer with the very token that is refused.
-        await this.withDeadline(call, (signal) =>
-          this.flights.run(`${force ? "force " : ""}${key.text}`, signal, (flight) =>
-            this.obtain(key, force, flight),
-          ),
-        );
+    const served: ServedToken =
+      cached && this.isFresh(cached)
+        ? { ...cached, source: "cache" }
+        : // A forced refresh does not join a plain issuance, which might answer with the very token that is refused.
+          await this.withDeadline(call, (signal) =>
+            this.flights.run(`${force ? "force " : ""}${key.text}`, signal, (flight) =>
+              this.obtain(key, force, flight),
+            ),
+          );
     const { source } = served;
     this.events.tokenServed({ source, scopes: key.scopes, lifetimeMinutes: key.lifetimeMinutes });
     return served;
@@ -160,11 +161,12 @@ export class TokenService {
   /** One caller's way to a token after a miss: somebody else's, or one of its own under the lease. */
   private async obtain(key: TokenKey, force: boolean, flight: Flight): Promise<ServedToken> {
     const startedAt = performance.now();
+    let ignoreToken = force;
     for (let superseded = 0; superseded < maxSuperseded;) {
       const turn = await this.orUndefined("acquire", () =>
         this.store.acquire(key, {
           leaseMs: this.leaseMs,
-          ignoreToken: force,
+          ignoreToken,
           whileRevoking: performance.now() - startedAt > revocationPatienceMs,
         }),
       );
@@ -172,7 +174,9 @@ export class TokenService {
         case undefined:
           return this.issueUnstored(key, flight);
         case "token":
-          return { ...turn.token, source: "cache" };
+          if (this.isFresh(turn.token)) return { ...turn.token, source: "cache" };
+          ignoreToken = true;
+          break;
         case "busy":
           await sleep(jitter(Math.min(turn.retryAfterMs, pollMs.max)), undefined, { signal: flight.signal });
           break;
@@ -252,6 +256,11 @@ export class TokenService {
   /** Longer than any issuance lasts, so that only a holder that died loses its lease. */
   private get leaseMs(): number {
     return this.azure.deadlineMs + 500;
+  }
+
+  /** The store forgets tokens in time by its own clock; this is the gateway's word on it. */
+  private isFresh(token: CachedToken): boolean {
+    return token.expiresOn - this.clock.now() >= this.minRemainingMs;
   }
 
   private keepMs(issued: IssuedToken): number {
