@@ -11,7 +11,7 @@ const sayNothing = new Set([400, 404, 409]);
 /**
  * The status and body to send for a GraphQL answer.
  *
- * With data the status is 200, whatever errors stand beside it. Without data it is what the errors ask for, and 500
+ * With data the status is 200, whatever errors stand beside it; data of nothing but nulls is none. Without data it is what the errors ask for, and 500
  * for a fault that asks for nothing. In `application/json`, where an intermediary could have written the answer as
  * well, a client can only trust the body of a 2xx: there 400, 404 and 409 become 200 if the request was a well-formed
  * GraphQL request. 401, 403, 405, 429 and 5xx are kept for the proxies and SDKs that act on them.
@@ -27,13 +27,21 @@ export function statusOfAnswer(
   if (!text.startsWith('{"errors":')) return { status, text };
   const answer = JSON.parse(text) as Answer;
   const clean = withoutHttp(answer) ? JSON.stringify(answer) + "\n" : text;
-  if (answer.data !== undefined && answer.data !== null) return { status: 200, text: clean };
+  if (hasData(answer)) return { status: 200, text: clean };
   if (status === 200 && hasCode(answer, "INTERNAL_SERVER_ERROR")) return { status: 500, text: clean };
   const legacy = contentType.startsWith("application/json");
   // BAD_REQUEST is Apollo Server's code for what is not a GraphQL request at all.
   if (legacy && sayNothing.has(status) && !hasCode(answer, "BAD_REQUEST"))
     return { status: 200, text: clean };
   return { status, text: clean };
+}
+
+function hasData({ data }: Answer): boolean {
+  return typeof data === "object" && data !== null && !Object.values(data).every(isNothing);
+}
+
+function isNothing(value: unknown): boolean {
+  return value === null || (Array.isArray(value) && value.length > 0 && value.every(isNothing));
 }
 
 function hasCode(answer: Answer, code: string): boolean {

@@ -85,11 +85,12 @@ export class RedisConnection implements AsyncDisposable {
 
 /** A short code for an error of Redis or its socket: `ECONNREFUSED`, `READONLY`, `TIMEOUT`. Never a command's arguments. */
 export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return "UNKNOWN";
-  if ("code" in error && typeof error.code === "string") return error.code;
-  if (error.message === "Command timed out") return "TIMEOUT";
-  if (/Stream isn't writeable|Connection is closed/.test(error.message)) return "DISCONNECTED";
-  return /^-?([A-Z]{2,})\b/.exec(error.message)?.[1] ?? "UNKNOWN";
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+  if (typeof code === "string") return code;
+  if (typeof message !== "string") return "UNKNOWN";
+  if (message === "Command timed out") return "TIMEOUT";
+  if (/Stream isn't writeable|Connection is closed/.test(message)) return "DISCONNECTED";
+  return /^-?([A-Z]{2,})\b/.exec(message)?.[1] ?? "UNKNOWN";
 }
 
 /** The address without user and password. */

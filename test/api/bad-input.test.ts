@@ -9,7 +9,9 @@ beforeAll(async () => {
   world = await startWorld();
   id = (await world.client.data(CreateIdentityDocument)).createIdentity.identity.id;
 });
-afterAll(() => world[Symbol.asyncDispose]());
+afterAll(async () => {
+  await world[Symbol.asyncDispose]();
+});
 
 const issue = `mutation ($input: IssueTokenInput!) { issueToken(input: $input) { accessToken { token } } }`;
 const create = `mutation ($input: CreateIdentityInput) { createIdentity(input: $input) { identity { id } } }`;
@@ -138,13 +140,4 @@ it("knows its resource from the start when told", async () => {
   const error = await gateway.client.error(issue, { input: { identityId: foreign, scopes: ["CHAT"] } });
   expect(error.extensions.code).toBe("IDENTITY_NOT_FOUND");
   expect(world.emulator.counts.snapshot().operations).toEqual(before);
-});
-
-it("does not run half of a document: a later mutation's bad input leaves the earlier one's result out, not undone", async () => {
-  const { data, errors } = await world.client.send(
-    `mutation { made: createIdentity { identity { id } } bad: issueToken(input: {identityId: "x", scopes: [CHAT]}) { accessToken { token } } }`,
-  );
-  expect(data).toBeNull();
-  expect(errors).toHaveLength(1);
-  expect(errors?.[0]).toMatchObject({ path: ["bad"], extensions: { argument: "input.identityId" } });
 });

@@ -1,0 +1,104 @@
+/** A lost Redis loses no request and brings no revoked token back. */
+import { afterEach, beforeEach, expect, it } from "@jest/globals";
+import {
+  CreateIdentityDocument,
+  IdentityDocument,
+  IssueTokenDocument,
+  RevokeTokensDocument,
+} from "../../operations/generated/operations";
+import { RedisUnusable } from "../../src/services/redis";
+import { startWorld, type World } from "../support/world";
+
+let world: World;
+let id: string;
+beforeEach(async () => {
+  world = await startWorld({ redis: true, gateways: 2, environment: { REDIS_TIMEOUT_MS: "100" } });
+  id = (await world.client.data(CreateIdentityDocument)).createIdentity.identity.id;
+});
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
+});
+
+const issue = async (gateway = 0) =>
+  (
+    await (world.gateways[gateway]?.client ?? world.client).data(IssueTokenDocument, {
+      identityId: id,
+      scopes: ["CHAT"],
+    })
+  ).issueToken.accessToken;
+const ready = async () => (await fetch(`${world.gateways[0]?.origin ?? ""}/health/ready`)).json();
+
+const outages: [string, () => Promise<void>, () => Promise<void>][] = [
+  ["killed", async () => world.redis?.kill(), async () => world.redis?.restart()],
+  [
+    "frozen",
+    () => {
+      world.redis?.pause();
+      return Promise.resolve();
+    },
+    () => {
+      world.redis?.resume();
+      return Promise.resolve();
+    },
+  ],
+];
+
+it.each(outages)(
+  "issues while Redis is %s, says that it is degraded, and caches again afterwards",
+  async (_how, lose, restore) => {
+    expect(await ready()).toEqual({ status: "ready", parts: { redis: "ok" } });
+    await issue();
+    await lose();
+    const token = await issue();
+    expect(token.source).toBe("ISSUED");
+    expect(world.emulator.introspect(token.token)).toMatchObject({ active: true });
+    expect(await ready()).toEqual({ status: "degraded", parts: { redis: "away" } });
+    expect((await world.client.data(IdentityDocument, { identityId: id })).identity?.cachedTokens).toEqual(
+      [],
+    );
+    await restore();
+    await until(async () => (await issue()).source === "CACHE" && (await issue(1)).source === "CACHE");
+  },
+);
+
+it.each(outages)(
+  "tells the truth when it revokes while Redis is %s, and completes it when asked again",
+  async (_how, lose, restore) => {
+    const before = await issue();
+    await lose();
+    const error = await world.client.error(RevokeTokensDocument, { identityId: id });
+    expect(error).toMatchObject({ status: 503, extensions: { code: "CACHE_UNAVAILABLE" } });
+    expect(world.emulator.introspect(before.token)).toMatchObject({ active: false, reason: "revoked" });
+    await restore();
+    await until(
+      async () => (await world.client.send(RevokeTokensDocument, { identityId: id })).errors === undefined,
+    );
+    for (const gateway of [0, 1]) {
+      expect(world.emulator.introspect((await issue(gateway)).token)).toMatchObject({ active: true });
+    }
+  },
+);
+
+it("asks Azure one call at a time per key while Redis is away", async () => {
+  await world.redis?.kill();
+  world.emulator.faults.add({ kind: "latency", latencyMs: 100 });
+  const calls = world.emulator.worked("issueAccessToken");
+  const answers = await Promise.all(Array.from({ length: 40 }, () => issue()));
+  expect(new Set(answers.map(({ token }) => token)).size).toBeLessThanOrEqual(3);
+  expect(world.emulator.worked("issueAccessToken") - calls).toBeLessThanOrEqual(3);
+});
+
+it("does not start on a Redis that is not there, and says which", async () => {
+  await world.redis?.kill();
+  await expect(world.addGateway()).rejects.toThrow(RedisUnusable);
+  await expect(world.addGateway()).rejects.toThrow(
+    `127.0.0.1:${world.redis?.port ?? 0} does not answer (ECONNREFUSED)`,
+  );
+});
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  for (const deadline = Date.now() + 10_000; !(await condition());) {
+    if (Date.now() > deadline) throw new Error("The condition did not come true in 10 seconds.");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
