@@ -11,6 +11,8 @@ export type FaultKind =
     }
   /** Works after `latencyMs` more. */
   | { readonly kind: "latency"; readonly latencyMs: number }
+  /** Works at once, and answers `latencyMs` later. */
+  | { readonly kind: "answerLate"; readonly latencyMs: number }
   /** Never answers. */
   | { readonly kind: "hang" }
   /** Works and never answers. */

@@ -62,6 +62,7 @@ export class RequestHandler {
     if (await this.failBefore(fault, response)) return;
     const outcome =
       fault?.kind === "identityGone" ? gone(this.parts) : await this.work(route, signed, secure);
+    if (fault?.kind === "answerLate") await sleep(fault.latencyMs);
     const requestId = String(headers["x-ms-client-request-id"] ?? "");
     const time = `${Math.round(performance.now() - startedAt)}ms`;
     send(response, alter(outcome, fault), { ...common(requestId, time), ...outcome.headers }, fault);
