@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 /** The command line: each command is one short function over exported parts. The only importer of both src and emulator. */
+// First of all: the decorators of the schema's classes write their types through it while they are loaded.
+import "reflect-metadata";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
