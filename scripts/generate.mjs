@@ -1,5 +1,14 @@
 /** `npm run codegen [-- --check]`: schema.graphql from the classes, and the clients' types from it; or are they fresh? */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { ensureBuilt, program } from "./lib/build.mjs";
 import { ensureInstalled } from "./lib/install.mjs";

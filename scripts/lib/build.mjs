@@ -35,7 +35,9 @@ export async function ensureBuilt() {
     if (work.length === 0) return;
     const started = Date.now();
     say("Building…");
-    const failures = (await Promise.allSettled(work.map(build))).filter(({ status }) => status === "rejected");
+    const failures = (await Promise.allSettled(work.map(build))).filter(
+      ({ status }) => status === "rejected",
+    );
     if (failures.length > 0) throw failures[0].reason;
     say(`Built in ${Math.round((Date.now() - started) / 1000)} s.`);
   });
@@ -84,7 +86,9 @@ async function buildExplorer() {
 }
 
 function hasExplorer() {
-  return ["js", "mjs", "ts", "mts"].some((ending) => existsSync(join(root, "explorer", `vite.config.${ending}`)));
+  return ["js", "mjs", "ts", "mts"].some((ending) =>
+    existsSync(join(root, "explorer", `vite.config.${ending}`)),
+  );
 }
 
 /** Sources without output. */

@@ -32,5 +32,7 @@ export async function main(script) {
 function requireNode() {
   const [major, minor] = process.versions.node.split(".").map(Number);
   if (major > 20 || (major === 20 && minor >= 19)) return;
-  throw new Problem(`This needs Node 20.19 or newer; here is ${process.versions.node}. See https://nodejs.org`);
+  throw new Problem(
+    `This needs Node 20.19 or newer; here is ${process.versions.node}. See https://nodejs.org`,
+  );
 }

@@ -36,10 +36,14 @@ function find({ title, variable, names, places }) {
   const given = process.env[variable];
   if (given) {
     if (isExecutable(given)) return given;
-    throw new Problem(`${variable} is ${given}, which is not an executable file. It must be that of ${title}.`);
+    throw new Problem(
+      `${variable} is ${given}, which is not an executable file. It must be that of ${title}.`,
+    );
   }
   const folders = (process.env.PATH ?? "").split(delimiter).filter(Boolean);
-  return [...names.flatMap((name) => folders.map((folder) => join(folder, name))), ...places].find(isExecutable);
+  return [...names.flatMap((name) => folders.map((folder) => join(folder, name))), ...places].find(
+    isExecutable,
+  );
 }
 
 function isExecutable(path) {
@@ -57,7 +61,15 @@ async function install(missing) {
   if (!existsSync("/usr/bin/apt-get") || !asRoot) return;
   say(`Installing Debian packages: ${packages.join(", ")}…`);
   const services = missing.flatMap((tool) => tool.service ?? []);
-  const [program, ...args] = [...asRoot, "sh", "-c", installation, "install", packages.join(" "), services.join(" ")];
+  const [program, ...args] = [
+    ...asRoot,
+    "sh",
+    "-c",
+    installation,
+    "install",
+    packages.join(" "),
+    services.join(" "),
+  ];
   const result = await run(program, args, { stdio: ["ignore", "pipe", "pipe"] });
   if (result.code !== 0) say(`${result.stdout}${result.stderr}`.trim());
 }
