@@ -7,7 +7,7 @@ type Fetcher = GraphiQLProps["fetcher"];
 /** Posts each operation to `endpoint`, as GraphQL over HTTP asks for. Rejects when the answer is not a GraphQL one. */
 export function fetcherFor(endpoint: string): Fetcher {
   return async (operation, options) => {
-    const headers = Object.entries((options?.headers ?? {}) as Record<string, unknown>);
+    const headers = Object.entries(options?.headers ?? {});
     const response = await fetch(endpoint, {
       method: "POST",
       headers: {

@@ -1,5 +1,5 @@
 /** Turns the quickstart into one tab for each operation, with its variables laid out. */
-import { Kind, parse, type DefinitionNode } from "graphql";
+import { Kind, parse, valueFromASTUntyped, type DefinitionNode } from "graphql";
 
 /** What GraphiQL opens a tab with. */
 export interface Tab {
@@ -19,16 +19,14 @@ export function tabsFor(document: string, headers: string): Tab[] {
   });
 }
 
-/** The variables that must be given, as JSON to fill in. */
+/** The variables that are not nullable, as JSON: defaults as they stand, the others to be filled in. */
 function variablesOf(definition: DefinitionNode): string {
   if (definition.kind !== Kind.OPERATION_DEFINITION) return "";
-  const required = (definition.variableDefinitions ?? []).filter(
-    ({ type, defaultValue }) => type.kind === Kind.NON_NULL_TYPE && !defaultValue,
-  );
-  if (required.length === 0) return "";
-  return JSON.stringify(
-    Object.fromEntries(required.map(({ variable }) => [variable.name.value, ""])),
-    null,
-    2,
-  );
+  const values = (definition.variableDefinitions ?? [])
+    .filter(({ type }) => type.kind === Kind.NON_NULL_TYPE)
+    .map(({ variable, defaultValue }) => [
+      variable.name.value,
+      defaultValue ? valueFromASTUntyped(defaultValue) : "",
+    ]);
+  return values.length === 0 ? "" : JSON.stringify(Object.fromEntries(values), null, 2);
 }

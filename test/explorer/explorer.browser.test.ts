@@ -1,0 +1,112 @@
+/** Proves in a real browser, without a network, that the explorer loads and issues tokens by a click on Run. */
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import type { Browser, Page } from "playwright-core";
+import { launchChromium, openPage, until } from "../support/browser";
+import { developmentKey, startWorld, type World } from "../support/world";
+
+const screenshots = join(__dirname, "..", "..", ".cache", "screenshots");
+
+interface Answer {
+  readonly data: Record<string, { identity: { id: string }; accessToken: { token: string } }>;
+}
+
+describe("the explorer in Chromium", () => {
+  let world: World;
+  let browser: Browser;
+  let origin: string;
+
+  beforeAll(async () => {
+    world = await startWorld();
+    origin = world.gateways[0]!.origin;
+    browser = await launchChromium();
+  }, 60_000);
+
+  afterAll(async () => {
+    await browser.close();
+    await world[Symbol.asyncDispose]();
+  });
+
+  /** Opens the explorer and waits until its editors are there and have coloured the first operation. */
+  async function show(page: Page): Promise<void> {
+    await page.goto(`${origin}/explorer`);
+    await until(
+      page,
+      `new Set([...document.querySelectorAll(".graphiql-query-editor .view-line span span")]
+        .map((span) => getComputedStyle(span).color)).size > 3`,
+    );
+  }
+
+  /** Clicks Run and resolves with the gateway's answer. */
+  async function run(page: Page): Promise<Answer> {
+    const answered = page.waitForResponse(
+      (response) =>
+        response.url() === `${origin}/graphql` &&
+        !response.request().postData()?.includes("IntrospectionQuery"),
+    );
+    await page.getByRole("button", { name: /^Execute query/ }).click();
+    return (await (await answered).json()) as Answer;
+  }
+
+  /** Waits until the answer's pane shows `text`. The editor breaks lines and keeps them in no order. */
+  async function shown(page: Page, text: string): Promise<void> {
+    await until(
+      page,
+      `[...document.querySelectorAll(".graphiql-response .view-line")]
+        .sort((one, other) => parseFloat(one.style.top) - parseFloat(other.style.top))
+        .map((line) => line.textContent).join("").replace(/\\s/g, "").includes(${JSON.stringify(text)})`,
+    );
+  }
+
+  it.each(["light", "dark"] as const)(
+    "issues a token at the first click on Run, needing nothing from the network (%s)",
+    async (colorScheme) => {
+      await using opened = await openPage(browser, origin, { colorScheme });
+      const { page, complaints, strayRequests } = opened;
+      await show(page);
+      await page.screenshot({ path: join(screenshots, `explorer-${colorScheme}-loaded.png`) });
+
+      const { identity, accessToken } = (await run(page)).data.createIdentity!;
+      expect(accessToken.token).toMatch(/^eyJ/);
+      await shown(page, `"id":"${identity.id}"`);
+      await shown(page, `"token":"${accessToken.token}"`);
+      await page.screenshot({ path: join(screenshots, `explorer-${colorScheme}.png`) });
+
+      expect(await page.title()).toBe("ACS Token Gateway explorer");
+      expect({ complaints, strayRequests }).toEqual({ complaints: [], strayRequests: [] });
+    },
+    60_000,
+  );
+
+  it("fills the identity of the last answer into the next operation", async () => {
+    await using opened = await openPage(browser, origin);
+    const { page, complaints } = opened;
+    await show(page);
+    const first = (await run(page)).data.createIdentity!;
+    await page.getByRole("tab", { name: "IssueToken" }).click();
+    const next = (await run(page)).data.issueToken!;
+    expect(next.identity.id).toBe(first.identity.id);
+    await shown(page, `"token":"${next.accessToken.token}"`);
+    await page.screenshot({ path: join(screenshots, "explorer-next-operation.png") });
+    expect(await page.locator(".squiggly-error").count()).toBe(0);
+    expect(complaints).toEqual([]);
+  }, 60_000);
+
+  it("leaves neither keys nor tokens nor variables in the browser's storage", async () => {
+    await using opened = await openPage(browser, origin);
+    const { page } = opened;
+    await show(page);
+    const { identity, accessToken } = (await run(page)).data.createIdentity!;
+    await page.getByRole("tab", { name: "IssueToken" }).click();
+    await run(page);
+    // A theme is chosen, so that there is something in the storage at all.
+    await page.getByRole("button", { name: "Open settings dialog" }).click();
+    await page.getByRole("button", { name: "Dark" }).click();
+    const stored = await page.evaluate<string>(
+      "JSON.stringify([{ ...localStorage }, { ...sessionStorage }])",
+    );
+    expect(stored).toContain("dark");
+    for (const secret of [developmentKey, accessToken.token, identity.id])
+      expect(stored).not.toContain(secret);
+  }, 60_000);
+});
