@@ -52,7 +52,7 @@ it.each([
         { identityId, scopes: ["CHAT"] },
       );
       const token = (data as { issueToken?: { accessToken: { token: string; source: string } } } | null)
-        ?.issueToken.accessToken;
+        ?.issueToken?.accessToken;
       if (!token) return;
       served += 1;
       if (token.source === "CACHE") fromCache += 1;

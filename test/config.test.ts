@@ -1,0 +1,188 @@
+/** Every variable: accepted, refused, documented; and what production refuses. */
+import { createHash, randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "@jest/globals";
+import { developmentAccessKey, developmentSecondaryKey } from "../emulator/development";
+import { ConfigError, describeConfig, describeVariables, loadConfig, type Environment } from "../src/config";
+
+const acs = { ACS_CONNECTION_STRING: "endpoint=https://contoso.communication.azure.com/;accesskey=c2VjcmV0" };
+const key = (fill: number) => Buffer.alloc(32, fill).toString("base64");
+const hash = "a".repeat(64);
+
+function problemsOf(environment: Environment): readonly string[] {
+  try {
+    loadConfig(environment);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+it("takes a connection string alone, with defaults fit for development", () => {
+  const config = loadConfig(acs);
+  expect(config).toMatchObject({
+    production: false,
+    http: { host: "127.0.0.1", port: 4000, corsOrigins: [] },
+    acs: { endpoint: "https://contoso.communication.azure.com", accessKey: "c2VjcmV0", deadlineMs: 10_000 },
+    redis: undefined,
+    tokens: { minRemainingMs: 900_000 },
+    explorer: true,
+  });
+  expect(config.access.developmentKey).toHaveLength(32);
+  expect(Object.isFrozen(config)).toBe(true);
+  expect(Object.isFrozen(config.http)).toBe(true);
+});
+
+it("makes another development key at each start, unless one is given", () => {
+  expect(loadConfig(acs).access.developmentKey).not.toBe(loadConfig(acs).access.developmentKey);
+  const given = "sixteen-characters-or-more";
+  expect(loadConfig({ ...acs, DEVELOPMENT_API_KEY: given }).access.developmentKey).toBe(given);
+});
+
+it("takes an empty variable for one that is not set", () => {
+  expect(problemsOf({ ...acs, REDIS_URL: "", PORT: "" })).toEqual([]);
+});
+
+describe("refuses, naming the variable and saying what it wants", () => {
+  it.each([
+    [{ PORT: "http" }, "PORT must be a whole number from 0 to 65535."],
+    [{ PORT: "65536" }, "PORT must be a whole number from 0 to 65535."],
+    [{ ACS_TIMEOUT_MS: "10" }, "ACS_TIMEOUT_MS must be a whole number from 1000 to 60000."],
+    [{ ACS_MAX_CONNECTIONS: "0" }, "ACS_MAX_CONNECTIONS must be a whole number from 1 to 1000."],
+    [{ ACS_RESOURCE_ID: "contoso" }, "ACS_RESOURCE_ID must be the resource's immutable id, a GUID."],
+    [{ REDIS_URL: "localhost:6379" }, "REDIS_URL must look like redis://host:6379"],
+    [{ REDIS_TIMEOUT_MS: "-1" }, "REDIS_TIMEOUT_MS must be a whole number"],
+    [{ TOKEN_ENCRYPTION_KEYS: "k1:short" }, "TOKEN_ENCRYPTION_KEYS must be <key id>:<base64 of 32 bytes>"],
+    [
+      { TOKEN_ENCRYPTION_KEYS: `a:${key(1)},a:${key(2)}` },
+      "TOKEN_ENCRYPTION_KEYS must not use a key id twice.",
+    ],
+    [{ MIN_REMAINING_MINUTES: "10" }, "MIN_REMAINING_MINUTES must be a whole number from 11 to 59."],
+    [{ MAX_CACHED_IDENTITIES: "0" }, "MAX_CACHED_IDENTITIES must be"],
+    [{ API_KEYS: "backend:secret" }, "API_KEYS must be <name>:<SHA-256 of the key in hex>"],
+    [{ DEVELOPMENT_API_KEY: "short" }, "DEVELOPMENT_API_KEY must have at least 16 characters."],
+    [{ CORS_ORIGINS: "https://app.example.com/path" }, "CORS_ORIGINS must be origins such as"],
+    [{ BODY_LIMIT_BYTES: "1" }, "BODY_LIMIT_BYTES must be a whole number"],
+    [{ EXPLORER: "yes" }, "EXPLORER must be true or false."],
+    [{ LOG_LEVEL: "loud" }, "LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent."],
+    [{ ACS_ENDPOINT: "https://contoso.communication.azure.com" }, "must not both be set"],
+    [{ ACS_CONECTION_STRING: "x" }, "ACS_CONECTION_STRING is not a variable of the gateway."],
+    [{ REDIS_URLS: "x" }, "REDIS_URLS is not a variable of the gateway."],
+  ] as [Environment, string][])("%j", (environment, problem) => {
+    const problems = problemsOf({ ...acs, ...environment });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(problem);
+  });
+
+  it.each([
+    [{}, "ACS_CONNECTION_STRING or ACS_ENDPOINT must be set"],
+    [{ ACS_ENDPOINT: "http://contoso.communication.azure.com" }, "ACS_ENDPOINT must look like https://"],
+    [
+      { ACS_CONNECTION_STRING: "accesskey=c2VjcmV0;endpoint=https://x" },
+      "ACS_CONNECTION_STRING must look like endpoint=",
+    ],
+    [{ ACS_CONNECTION_STRING: "endpoint=https://x/path;accesskey=c2VjcmV0" }, "without a path"],
+    [
+      { ACS_CONNECTION_STRING: "endpoint=http://10.0.0.1:4010/;accesskey=c2VjcmV0" },
+      "must have an https endpoint",
+    ],
+    [{ ACS_CONNECTION_STRING: "endpoint=https://x/;accesskey=not base64" }, "accesskey=<base64 key>"],
+  ] as [Environment, string][])("%j", (environment, problem) => {
+    expect(problemsOf(environment).join()).toContain(problem);
+  });
+});
+
+it("lists every problem in one message, and no secret in it", () => {
+  const problems = problemsOf({
+    PORT: "x",
+    LOG_LEVEL: "x",
+    ACS_CONNECTION_STRING: "endpoint=nowhere;accesskey=dG9wc2VjcmV0",
+    API_KEYS: "backend:topsecret",
+    TOKEN_ENCRYPTION_KEYS: "k:topsecret",
+  });
+  expect(problems).toHaveLength(5);
+  expect(problems.join()).not.toMatch(/topsecret|dG9wc2VjcmV0/);
+});
+
+it("ignores variables of others, such as Kubernetes sets for services", () => {
+  const others = {
+    REDIS_SERVICE_HOST: "x",
+    REDIS_PORT: "tcp://x",
+    REDIS_PASSWORD: "x",
+    ACS_TOKEN_GATEWAY_PORT: "x",
+    API_KEY: "x",
+  };
+  expect(problemsOf({ ...acs, ...others })).toEqual([]);
+});
+
+it("accepts http for this machine only", () => {
+  for (const host of ["127.0.0.1:4010", "localhost:4010", "[::1]:4010", "127.8.9.1"]) {
+    expect(problemsOf({ ACS_CONNECTION_STRING: `endpoint=http://${host}/;accesskey=c2VjcmV0` })).toEqual([]);
+  }
+  for (const host of ["127.0.0.1.example.com", "localhost.example.com", "example.com"]) {
+    expect(problemsOf({ ACS_CONNECTION_STRING: `endpoint=http://${host}/;accesskey=c2VjcmV0` })).toHaveLength(
+      1,
+    );
+  }
+});
+
+describe("in production", () => {
+  const production = { ...acs, NODE_ENV: "production", API_KEYS: `backend:${hash}` };
+
+  it("listens everywhere, serves no explorer and has no development key", () => {
+    const config = loadConfig(production);
+    expect(config).toMatchObject({ production: true, http: { host: "0.0.0.0" }, explorer: false });
+    expect(config.access).toMatchObject({ developmentKey: undefined, apiKeys: [{ name: "backend" }] });
+  });
+
+  it.each([
+    [{ API_KEYS: undefined }, "API_KEYS must be set in production"],
+    [{ ACS_CONNECTION_STRING: undefined }, "ACS_CONNECTION_STRING or ACS_ENDPOINT must be set"],
+    [
+      { DEVELOPMENT_API_KEY: "sixteen-characters-or-more" },
+      "DEVELOPMENT_API_KEY must not be set in production",
+    ],
+    [{ REDIS_URL: "redis://redis:6379" }, "TOKEN_ENCRYPTION_KEYS must be set in production with REDIS_URL"],
+    [
+      { ACS_CONNECTION_STRING: "endpoint=http://127.0.0.1:4010/;accesskey=c2VjcmV0" },
+      "must have an https endpoint in production",
+    ],
+    ...[developmentAccessKey, developmentSecondaryKey].map((accessKey): [Environment, string] => [
+      { ACS_CONNECTION_STRING: `endpoint=https://contoso.communication.azure.com/;accesskey=${accessKey}` },
+      "has the emulator's published access key",
+    ]),
+  ] as [Environment, string][])("refuses %j", (environment, problem) => {
+    const problems = problemsOf({ ...production, ...environment });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(problem);
+  });
+});
+
+it("shows the configuration in effect without its secrets", () => {
+  const apiKey = "a-key-that-nobody-may-see";
+  const secret = randomBytes(32).toString("base64");
+  const shown = JSON.stringify(
+    describeConfig(
+      loadConfig({
+        ...acs,
+        DEVELOPMENT_API_KEY: apiKey,
+        REDIS_URL: "redis://user:password@host:6379",
+        TOKEN_ENCRYPTION_KEYS: `k1:${secret}`,
+      }),
+    ),
+  );
+  for (const hidden of ["c2VjcmV0", apiKey, "password", secret]) expect(shown).not.toContain(hidden);
+  expect(shown).toContain("//[credentials]@host:6379");
+  expect(shown).toContain(
+    `k1:sha256:${createHash("sha256").update(Buffer.from(secret, "base64")).digest("hex").slice(0, 8)}`,
+  );
+});
+
+it("has every variable in the documentation, and no other", () => {
+  const page = readFileSync(join(__dirname, "..", "docs", "configuration.md"), "utf8");
+  const documented = [...page.matchAll(/^\| `([A-Z_]+)`/gm)].map(([, name]) => name);
+  const known = describeVariables().map(({ name }) => name);
+  expect(documented.filter((name) => name !== "EMULATOR_PORT").sort()).toEqual([...known].sort());
+});
