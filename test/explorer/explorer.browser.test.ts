@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Browser, Page } from "playwright-core";
-import { launchChromium, openPage, until } from "../support/browser";
+import { findChromium, launchChromium, openPage, until } from "../support/browser";
 import { developmentKey, startWorld, type World } from "../support/world";
 
 const screenshots = join(__dirname, "..", "..", ".cache", "screenshots");
@@ -109,4 +109,23 @@ describe("the explorer in Chromium", () => {
     for (const secret of [developmentKey, accessToken.token, identity.id])
       expect(stored).not.toContain(secret);
   }, 60_000);
+
+  it("has Apollo Sandbox beside it at the endpoint, with the same key and operations", async () => {
+    const response = await fetch(`${origin}/graphql`, { headers: { accept: "text/html" } });
+    const page = await response.text();
+    expect(response.headers.get("content-type")).toContain("text/html");
+    expect(page).toContain("mutation CreateIdentityAndToken");
+    expect(page).toContain(`"x-api-key":"${developmentKey}"`);
+  });
+});
+
+describe("findChromium", () => {
+  it("says how to get a browser when there is none", () => {
+    expect(() => findChromium({ PATH: "" })).toThrow(/apt-get install chromium.*CHROMIUM_PATH/);
+    expect(() => findChromium({ CHROMIUM_PATH: "/nowhere/chromium" })).toThrow("/nowhere/chromium");
+  });
+
+  it("takes the program that CHROMIUM_PATH names", () => {
+    expect(findChromium({ CHROMIUM_PATH: process.execPath, PATH: "" })).toBe(process.execPath);
+  });
 });
