@@ -21,14 +21,16 @@ export function versionsOf(operation: string): readonly string[] {
     : apiVersions;
 }
 
-/** The request's version. Throws 400 `UnsupportedApiVersion`, or `ApiVersionUnspecified` (never recorded) for none. */
-export function checkedVersion(operation: string, url: URL): string {
-  const version = url.searchParams.get("api-version");
+/**
+ * The version in a query string, of a request to `resource` (the URI without its query). Throws 400
+ * `UnsupportedApiVersion`, or `ApiVersionUnspecified` (never recorded) for none.
+ */
+export function checkedVersion(operation: string, resource: string, query: string): string {
+  const version = new URLSearchParams(query).get("api-version");
   if (version === null || version === "") {
     throw new RestError(400, "ApiVersionUnspecified", "An API version is required, but was not specified.");
   }
   if (!versionsOf(operation).includes(version)) {
-    const resource = `${url.origin}${url.pathname}`;
     throw new RestError(
       400,
       "UnsupportedApiVersion",

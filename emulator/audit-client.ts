@@ -30,6 +30,9 @@ export interface AuditRequest {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** A connection string that is none. The message does not repeat it: it may hold a key. */
+export class ConnectionStringError extends Error {}
+
 /** Sends signed requests to one resource. */
 export class AuditClient {
   private readonly endpoint: string;
@@ -37,7 +40,8 @@ export class AuditClient {
 
   constructor(connectionString: string) {
     const [, endpoint, key] = /endpoint=(.*?)\/?;accesskey=([^;]*)/i.exec(connectionString) ?? [];
-    if (!endpoint || !key) throw new Error("The connection string is not endpoint=…;accesskey=…");
+    if (!endpoint || !key)
+      throw new ConnectionStringError("The connection string is not endpoint=…;accesskey=…");
     this.endpoint = endpoint;
     this.key = key;
   }

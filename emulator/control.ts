@@ -43,8 +43,9 @@ export class Control {
     const { identityId, scopes, expiresOn, origin } = found;
     const facts = { identityId, scopes, issuedAt: origin.issuedAt, expiresOn };
     const state = identities.stateOf(found);
-    return state.active
-      ? { active: true, ...facts }
+    if (state.active) return { active: true, ...facts };
+    return state.reason === "unknown"
+      ? { active: false, reason: "unknown" }
       : { active: false, reason: state.reason, since: state.at, ...facts };
   }
 

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import { isIPv6, type AddressInfo, type Socket } from "node:net";
 import { Control, type Introspection } from "./control";
 import { Counts } from "./counts";
 import { EntraStandIn } from "./entra-stand-in";
@@ -45,74 +45,95 @@ export interface Emulator extends AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Starts an emulator. Rejects with Node's error (`EADDRINUSE` …) when a port cannot be had. */
+/** Starts an emulator. Rejects with Node's error (`EADDRINUSE` …), or a `StateFileError`. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const settings = settingsFrom(options);
   const identities = new Identities(settings);
   const key = await openState(settings.stateFile, identities);
-  const stateFile = new StateFile(settings.stateFile, identities, key);
   const entra = new EntraStandIn(key, settings.clock);
   const [faults, counts] = [new Faults(settings.seed), new Counts()];
   const control = new Control({ key, identities, faults, counts, entra });
   const limits = new RateLimits(settings);
   const handler = new RequestHandler({ settings, identities, key, entra, faults, counts, limits, control });
 
-  const http = await listen(createHttpServer(handler.listener(false)), settings.host, settings.port);
-  const connectionStringOf = (url: string, secret: string) => `endpoint=${url}/;accesskey=${secret}`;
-  const resource = identities.resource();
-  const { host } = settings;
-  const url = `http://${host}:${http.port}`;
-  const https = settings.tls ? await serveTls() : undefined;
-
-  async function serveTls() {
-    const { ca, key: tlsKey, cert } = await makeCertificates(host);
-    const server = createHttpsServer({ key: tlsKey, cert }, handler.listener(true));
-    const listening = await listen(server, host, settings.tlsPort).catch(async (error: unknown) => {
-      await http.close();
-      throw error;
-    });
-    const httpsUrl = `https://${host}:${listening.port}`;
-    const connectionString = connectionStringOf(httpsUrl, resource.primary.secret);
-    return { url: httpsUrl, connectionString, ca, close: listening.close };
-  }
-
-  return {
-    url,
-    port: http.port,
-    get connectionString() {
-      return connectionStringOf(url, resource.primary.secret);
-    },
-    get secondaryConnectionString() {
-      return connectionStringOf(url, resource.secondary.secret);
-    },
-    resourceId: resource.id,
-    https: https && { url: https.url, connectionString: https.connectionString, ca: https.ca },
-    entra,
-    faults,
-    identities,
-    introspect: (token) => control.introspect(token),
-    counts,
-    worked: (operation) => counts.of(operation).worked,
-    [Symbol.asyncDispose]: async () => {
-      await http.close();
-      await https?.close();
-      stateFile.flush();
-    },
+  const servers: Listening[] = [];
+  const close = async () => {
+    handler.close();
+    await Promise.all(servers.map((server) => server.close()));
   };
+  const serve = async (scheme: string, server: Server, port: number) => {
+    const listening = await listen(server, settings.host, port);
+    servers.push(listening);
+    const url = `${scheme}://${isIPv6(settings.host) ? `[${settings.host}]` : settings.host}:${listening.port}`;
+    return { url, port: listening.port };
+  };
+  const serveTls = async () => {
+    const { ca, key: tlsKey, cert } = await makeCertificates(settings.host);
+    const server = createHttpsServer({ key: tlsKey, cert }, handler.listener(true));
+    return { ...(await serve("https", server, settings.tlsPort)), ca };
+  };
+  try {
+    const { url, port } = await serve("http", createHttpServer(handler.listener(false)), settings.port);
+    const https = settings.tls ? await serveTls() : undefined;
+    // Not before the ports are had: another emulator may be running on them, and on this file.
+    const stateFile = new StateFile(settings.stateFile, identities, key);
+    const resource = identities.resource();
+    const connectionStringOf = (endpoint: string, secret: string) =>
+      `endpoint=${endpoint}/;accesskey=${secret}`;
+    return {
+      url,
+      port,
+      get connectionString() {
+        return connectionStringOf(url, resource.primary.secret);
+      },
+      get secondaryConnectionString() {
+        return connectionStringOf(url, resource.secondary.secret);
+      },
+      resourceId: resource.id,
+      https: https && {
+        url: https.url,
+        ca: https.ca,
+        get connectionString() {
+          return connectionStringOf(https.url, resource.primary.secret);
+        },
+      },
+      entra,
+      faults,
+      identities,
+      introspect: (token) => control.introspect(token),
+      counts,
+      worked: (operation) => counts.of(operation).worked,
+      [Symbol.asyncDispose]: async () => {
+        await close();
+        stateFile.close();
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
-async function listen(server: Server, host: string, port: number) {
+interface Listening {
+  readonly port: number;
+  readonly close: () => Promise<void>;
+}
+
+async function listen(server: Server, host: string, port: number): Promise<Listening> {
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
   });
+  // Node's 5 seconds are short of what pooled connections wait for; Azure's front door keeps them for minutes.
+  server.keepAliveTimeout = 120_000;
   server.listen(port, host);
   await once(server, "listening");
   const close = async () => {
+    const closed = once(server, "close");
     server.close();
     for (const socket of sockets) socket.destroy();
-    if (server.listening) await once(server, "close");
+    await closed;
   };
   return { port: (server.address() as AddressInfo).port, close };
 }

@@ -30,6 +30,8 @@ export interface Resource {
 /** What became of a token. */
 export type TokenState =
   | { readonly active: true }
+  /** The emulator never made this identity: another one issued the token, or the state is lost. */
+  | { readonly active: false; readonly reason: "unknown" }
   | {
       readonly active: false;
       readonly reason: "expired" | "revoked" | "deleted" | "keyRotated";
@@ -46,7 +48,12 @@ export interface SavedState {
     readonly secondary: AccessKey;
     readonly identities: readonly Identity[];
   }[];
+  /** When each key was rotated, by `<resource> <key id>`. */
+  readonly rotated: Readonly<Record<string, number>>;
 }
+
+/** More than can be issued between two writes of the state file: see {@link Identities.load}. */
+const sequenceGap = 2 ** 32;
 
 /** All resources. A sequence number orders issuances and revocations, because milliseconds are too coarse. */
 export class Identities {
@@ -74,10 +81,10 @@ export class Identities {
     );
   }
 
-  /** The resource with this id; the first one when left out. */
+  /** The resource with this id; the first one when left out. Throws `RangeError` when there is none. */
   resource(id?: string): Resource {
     const found = id === undefined ? [...this.resources.values()][0] : this.resources.get(id);
-    if (!found) throw new Error(`The emulator has no resource ${id ?? ""}.`);
+    if (!found) throw new RangeError(`The emulator has no resource ${id ?? ""}.`);
     return found;
   }
 
@@ -142,13 +149,14 @@ export class Identities {
     const identity = resource?.identities.get(token.identityId);
     const dead = (reason: "expired" | "revoked" | "deleted" | "keyRotated", at: number) =>
       ({ active: false, reason, at }) as const;
+    // A Teams user is Entra's, not the resource's: there is nothing to revoke or delete.
+    const ofTeams = token.identityId.startsWith("8:orgid:");
+    if (!resource || (!identity && !ofTeams)) return { active: false, reason: "unknown" };
     if (token.expiresOn <= now) return dead("expired", token.expiresOn);
-    if (token.identityId.startsWith("8:orgid:")) return { active: true };
-    if (!resource || !identity) return dead("deleted", token.origin.issuedAt);
-    const deletedAt = identity.deletedAt;
+    const deletedAt = identity?.deletedAt;
     if (deletedAt !== undefined && deletedAt + this.settings.revocationDelayMs <= now)
       return dead("deleted", deletedAt);
-    const revocation = identity.revocations.find(
+    const revocation = identity?.revocations.find(
       ({ sequence, at }) => sequence > token.origin.sequence && at <= now,
     );
     if (revocation) return dead("revoked", revocation.from);
@@ -181,11 +189,17 @@ export class Identities {
         ...resource,
         identities: [...resource.identities.values()],
       })),
+      rotated: Object.fromEntries(this.rotated),
     };
   }
 
+  /**
+   * Goes on from a saved state. Tokens issued after the last write are not in it (issuing changes nothing that is kept),
+   * so the sequence leaps over them: a revocation from now on must come after all of them.
+   */
   load(state: SavedState): void {
-    this.sequence = state.sequence;
+    this.sequence = state.sequence + sequenceGap;
+    for (const [key, at] of Object.entries(state.rotated)) this.rotated.set(key, at);
     for (const { id, primary, secondary, identities } of state.resources) {
       this.resources.set(id, {
         id,

@@ -1,9 +1,11 @@
 /** The emulator as a program: options, start, announcement, end. */
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { ConnectionStringError } from "./audit-client";
 import { runAudits } from "./audit-report";
+import { StateFileError } from "./state-file";
 import { startEmulator, type Emulator, type EmulatorOptions } from "./emulator";
 
 const help = `Serves the ACS Identity REST API for development and tests.
@@ -14,13 +16,17 @@ const help = `Serves the ACS Identity REST API for development and tests.
   --tls-port N         port for https (default 0: any free one)
   --state FILE         keep identities and revocations in FILE
   --limits on|off      throttle as Azure does (default on)
+  --retry-after on|off say with 429 when to come again (default on)
   --limit-scale X      multiply Azure's limits by X
   --revocation-delay S seconds that revoked tokens stay good (default 0; Azure takes up to 900)
-  --latency MS         milliseconds that every operation takes (default 0)
+  --latency MS         milliseconds that every operation takes (default 0), or "recorded": as long as Azure took
+  --clock-offset S     seconds that the emulator's clock is ahead, or behind: --clock-offset=-S (default 0)
   --seed N             seed of faults with a probability (default 1)
   --audit CONNECTION   run the numbered checks of the contract against any ACS resource and end
   --help               this text
 `;
+
+const year = 366 * 24 * 3600;
 
 class UsageError extends Error {}
 
@@ -32,8 +38,13 @@ export async function main(argv: readonly string[], environment: NodeJS.ProcessE
     if (values.audit !== undefined) return await runAudits(values.audit, say);
     const ended = untilAskedToEnd();
     await using emulator = await startEmulator(optionsFrom(values, environment));
-    say(announcement(emulator));
-    await ended;
+    const folder = emulator.https && mkdtempSync(join(tmpdir(), "acs-identity-emulator-"));
+    try {
+      say(announcement(emulator, folder));
+      await ended;
+    } finally {
+      if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+    }
     return 0;
   } catch (error) {
     const message = readable(error);
@@ -55,7 +66,9 @@ function parse(argv: readonly string[]) {
       limits: { type: "string" },
       "limit-scale": { type: "string" },
       "revocation-delay": { type: "string" },
+      "retry-after": { type: "string" },
       latency: { type: "string" },
+      "clock-offset": { type: "string" },
       seed: { type: "string" },
       audit: { type: "string" },
       help: { type: "boolean", short: "h" },
@@ -64,35 +77,48 @@ function parse(argv: readonly string[]) {
 }
 
 function optionsFrom(values: ReturnType<typeof parse>, environment: NodeJS.ProcessEnv): EmulatorOptions {
-  if (values.limits !== undefined && values.limits !== "on" && values.limits !== "off") {
-    throw new UsageError("--limits is on or off.");
-  }
   return {
-    port: number("--port", values.port ?? environment.EMULATOR_PORT, 65535) ?? 4010,
-    tlsPort: number("--tls-port", values["tls-port"], 65535) ?? 0,
+    port: port("--port", values.port) ?? port("EMULATOR_PORT", environment.EMULATOR_PORT) ?? 4010,
+    tlsPort: port("--tls-port", values["tls-port"]) ?? 0,
     tls: values.tls ?? false,
-    limits: values.limits !== "off",
+    limits: onOrOff("--limits", values.limits),
+    retryAfter: onOrOff("--retry-after", values["retry-after"]),
     limitScale: number("--limit-scale", values["limit-scale"], 1e6) ?? 1,
     revocationDelayMs: (number("--revocation-delay", values["revocation-delay"], 900) ?? 0) * 1000,
-    latencyMs: number("--latency", values.latency, 600_000) ?? 0,
+    latencyMs:
+      values.latency === "recorded"
+        ? "recorded"
+        : (number("--latency", values.latency, 600_000, 'or "recorded"') ?? 0),
+    clockOffsetMs: (number("--clock-offset", values["clock-offset"], 10 * year, "", -10 * year) ?? 0) * 1000,
     seed: number("--seed", values.seed, 2 ** 31) ?? 1,
     ...(values.host === undefined ? {} : { host: values.host }),
     ...(values.state === undefined ? {} : { stateFile: values.state }),
   };
 }
 
-function number(option: string, text: string | undefined, max: number): number | undefined {
-  if (text === undefined || text === "") return undefined;
-  const value = Number(text);
-  if (!Number.isFinite(value) || value < 0 || value > max)
-    throw new UsageError(`${option} is a number from 0 to ${max}.`);
+function onOrOff(option: string, text = "on"): boolean {
+  if (text !== "on" && text !== "off") throw new UsageError(`${option} is on or off.`);
+  return text === "on";
+}
+
+function port(option: string, text: string | undefined): number | undefined {
+  const value = number(option, text, 65535);
+  if (value !== undefined && !Number.isInteger(value)) throw new UsageError(`${option} is a whole number.`);
   return value;
 }
 
-function announcement(emulator: Emulator): string {
+function number(option: string, text: string | undefined, max: number, or = "", min = 0): number | undefined {
+  if (text === undefined || text === "") return undefined;
+  const value = Number(text);
+  if (!Number.isFinite(value) || value < min || value > max)
+    throw new UsageError(`${option} is a number from ${min} to ${max}${or && ` ${or}`}.`);
+  return value;
+}
+
+function announcement(emulator: Emulator, folder: string | undefined): string {
   const lines = ["", `  ACS Identity emulator  ${emulator.url}`, `  ${emulator.connectionString}`];
-  if (emulator.https) {
-    const file = join(mkdtempSync(join(tmpdir(), "acs-identity-emulator-")), "ca.pem");
+  if (emulator.https && folder !== undefined) {
+    const file = join(folder, "ca.pem");
     writeFileSync(file, emulator.https.ca);
     lines.push("", `  over TLS               ${emulator.https.url}`, `  ${emulator.https.connectionString}`);
     lines.push(`  certificate authority  ${file}   (NODE_EXTRA_CA_CERTS=${file})`);
@@ -109,13 +135,18 @@ function untilAskedToEnd(): Promise<unknown> {
 /** What the user can mend, in a line; undefined for anything else. */
 function readable(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
-  const { code, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string };
+  const { code, port, address, hostname } = error as NodeJS.ErrnoException & {
+    port?: number;
+    address?: string;
+    hostname?: string;
+  };
   if (code === "EADDRINUSE") return `Port ${port ?? ""} is in use. Take another one with --port.`;
-  if (code === "EADDRNOTAVAIL") return `This machine has no address ${address ?? ""}.`;
+  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND" || code === "EAI_AGAIN")
+    return `This machine has no address ${address ?? hostname ?? ""}.`;
   if (code === "EACCES") return `This user may not listen on port ${port ?? ""}.`;
   if (error instanceof UsageError || code?.startsWith("ERR_PARSE_ARGS"))
-    return `${error.message} --help tells more.`;
-  if (error instanceof SyntaxError) return "The state file is not one of this emulator.";
+    return `${error.message.replaceAll("\n", " ").replace(/\.?$/, ".")} --help tells more.`;
+  if (error instanceof StateFileError || error instanceof ConnectionStringError) return error.message;
   return undefined;
 }
 

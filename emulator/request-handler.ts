@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import { TLSSocket } from "node:tls";
 import { versionsOf } from "./api-versions";
 import { controlPath, mayControl, type Control } from "./control";
 import type { Counts } from "./counts";
@@ -10,7 +11,7 @@ import type { SignedRequest } from "./hmac";
 import type { Answer, Parts } from "./operations/operation";
 import type { RateLimits } from "./rate-limits";
 import { RestError } from "./rest-error";
-import { authenticate, callOf, routeOf, type Route } from "./router";
+import { authenticate, callOf, jsonObject, routeOf, type OperationName, type Route } from "./router";
 
 /** Everything that a request can touch. */
 export interface HandlerParts extends Parts {
@@ -22,6 +23,16 @@ export interface HandlerParts extends Parts {
 
 const maxBodyBytes = 1024 * 1024;
 
+/** `X-Processing-Time` of Azure's own answers as recorded, in milliseconds; the middle of the range where there is one. */
+const recordedLatencyMs: Readonly<Record<OperationName, number>> = {
+  createIdentity: 58,
+  createIdentityWithToken: 77,
+  issueAccessToken: 170,
+  revokeAccessTokens: 236,
+  deleteIdentity: 414,
+  exchangeTeamsToken: 313,
+};
+
 /** What goes out: an answer's status and body, or an error's. */
 interface Outcome {
   readonly status: number;
@@ -31,7 +42,14 @@ interface Outcome {
 
 /** Serves one emulator. */
 export class RequestHandler {
+  private readonly closing = new AbortController();
+
   constructor(private readonly parts: HandlerParts) {}
+
+  /** Gives up every request that waits: it neither works nor answers any more. */
+  close(): void {
+    this.closing.abort();
+  }
 
   /** The listener for http, or for https (`secure`), where Entra tokens are accepted. */
   listener(secure: boolean): RequestListener {
@@ -47,52 +65,42 @@ export class RequestHandler {
     const startedAt = performance.now();
     const body = await readBody(request);
     const { method = "", url: target = "/", headers } = request;
+    if (!body) {
+      response.writeHead(413).end();
+      return;
+    }
     if (target.startsWith(controlPath)) {
       await this.serveControl(method, target, headers, body, response);
       return;
     }
-    const route = body && routeOf(method, target, body);
+    const route = routeOf(method, target, body);
     if (!route) {
-      response.writeHead(body ? 404 : 413).end();
+      response.writeHead(404).end();
       return;
     }
+    const requestId = String(headers["x-ms-client-request-id"] ?? "");
+    if (requestId !== "") this.parts.counts.countRequestId(requestId);
     const signed = { method, target, host: headers.host ?? "", headers, body };
     const fault = this.parts.faults.meet(route.name);
     if (fault) this.parts.counts.of(route.name).faulted += 1;
-    if (await this.failBefore(fault, response)) return;
+    await this.wait(this.latencyOf(route.name) + (fault?.kind === "latency" ? fault.latencyMs : 0));
+    if (failBefore(fault, response)) return;
     const outcome =
       fault?.kind === "identityGone" ? gone(this.parts) : await this.work(route, signed, secure);
-    if (fault?.kind === "answerLate") await sleep(fault.latencyMs);
-    const requestId = String(headers["x-ms-client-request-id"] ?? "");
+    if (fault?.kind === "answerLate") await this.wait(fault.latencyMs);
     const time = `${Math.round(performance.now() - startedAt)}ms`;
-    send(response, alter(outcome, fault), { ...common(requestId, time), ...outcome.headers }, fault);
+    const date = new Date(this.parts.settings.clock()).toUTCString();
+    const answered = { ...common(requestId, time, date), ...outcome.headers };
+    send(response, alter(outcome, fault), answered, fault);
   }
 
-  /** True when the fault has answered, or will never. */
-  private async failBefore(fault: Fault | undefined, response: ServerResponse): Promise<boolean> {
-    const latencyMs = this.parts.settings.latencyMs + (fault?.kind === "latency" ? fault.latencyMs : 0);
-    if (latencyMs > 0) await sleep(latencyMs);
-    switch (fault?.kind) {
-      case "status":
-        response.writeHead(fault.status, { "content-type": "application/json", ...fault.headers });
-        response.end(
-          fault.body ?? JSON.stringify({ error: { code: "Injected", message: "A fault on demand." } }),
-        );
-        return true;
-      case "html502":
-        response.writeHead(502, { "content-type": "text/html" });
-        response.end(
-          "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>",
-        );
-        return true;
-      case "hang":
-        return true;
-      case "resetBefore":
-        response.socket?.resetAndDestroy();
-        return true;
-      default:
-        return false;
-    }
+  private latencyOf(operation: OperationName): number {
+    const { latencyMs } = this.parts.settings;
+    return latencyMs === "recorded" ? recordedLatencyMs[operation] : latencyMs;
+  }
+
+  private async wait(ms: number): Promise<void> {
+    if (ms > 0) await sleep(ms, undefined, { signal: this.closing.signal });
   }
 
   private async work(route: Route, request: SignedRequest, secure: boolean): Promise<Outcome> {
@@ -101,8 +109,6 @@ export class RequestHandler {
     try {
       const who = authenticate(request, secure, this.parts);
       counts.received += 1;
-      const requestId = request.headers["x-ms-client-request-id"];
-      if (typeof requestId === "string") this.parts.counts.countRequestId(requestId);
       this.parts.limits.count(who.resource.id, route.name);
       const call = callOf(route, request, secure, who);
       const answer = await route.run(call, this.parts);
@@ -111,12 +117,11 @@ export class RequestHandler {
     } catch (error) {
       if (!(error instanceof RestError)) throw error;
       if (error.status === 429) counts.throttled += 1;
-      // ACS leaves the header out when it refuses before its controller has seen the request.
-      const early = error.code === "Denied" || error.target === "Scopes";
+      const { status, body, early, headers } = error;
       return {
-        status: error.status,
-        body: error.body,
-        headers: { "content-type": "application/json", ...(early ? {} : versions), ...error.headers },
+        status,
+        body,
+        headers: { "Content-Type": "application/json", ...(early ? {} : versions), ...headers },
       };
     }
   }
@@ -125,7 +130,7 @@ export class RequestHandler {
     method: string,
     target: string,
     headers: IncomingMessage["headers"],
-    body: Buffer | undefined,
+    body: Buffer,
     response: ServerResponse,
   ): Promise<void> {
     const reply = (status: number, answer: object) => {
@@ -138,52 +143,85 @@ export class RequestHandler {
       });
       return;
     }
-    let parsed: unknown;
-    try {
-      parsed = body === undefined || body.length === 0 ? {} : JSON.parse(body.toString());
-    } catch {
-      reply(400, { error: "The body is not JSON." });
+    const parsed = body.length === 0 ? {} : jsonObject(body);
+    if (!parsed) {
+      reply(400, { error: "The body is not a JSON object." });
       return;
     }
-    const answer = await this.parts.control.answer(
-      method,
-      target.split("?")[0] ?? "",
-      parsed as Record<string, unknown>,
-    );
-    if (answer) reply(200, answer);
-    else reply(404, { error: "No such route." });
+    try {
+      const answer = await this.parts.control.answer(method, target.split("?")[0] ?? "", parsed);
+      if (answer) reply(200, answer);
+      else reply(404, { error: "No such route." });
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      reply(400, { error: error.message });
+    }
   }
 }
 
+/** The body; undefined when it is too long. It is read to its end even then, or the client could not read the answer. */
 async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > maxBodyBytes) return undefined;
-    chunks.push(chunk);
+    if (size <= maxBodyBytes) chunks.push(chunk);
   }
-  return Buffer.concat(chunks);
+  return size <= maxBodyBytes ? Buffer.concat(chunks) : undefined;
+}
+
+/** True when the fault has answered, or will never. */
+function failBefore(fault: Fault | undefined, response: ServerResponse): boolean {
+  switch (fault?.kind) {
+    case "status":
+      response.writeHead(fault.status, { "Content-Type": "application/json", ...fault.headers });
+      response.end(
+        fault.body ?? JSON.stringify({ error: { code: "Injected", message: "A fault on demand." } }),
+      );
+      return true;
+    case "html502":
+      response.writeHead(502, { "Content-Type": "text/html" });
+      response.end(
+        "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>",
+      );
+      return true;
+    case "hang":
+      return true;
+    case "resetBefore":
+      cut(response);
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Cuts the connection: with a TCP reset where Node can send one, which is not over TLS. */
+function cut({ socket }: ServerResponse): void {
+  if (socket instanceof TLSSocket) socket.destroy();
+  else socket?.resetAndDestroy();
 }
 
 function success(answer: Answer, versions: Record<string, string>): Outcome {
   if (!answer.body) return { status: answer.status, body: undefined, headers: versions };
-  const headers = { "content-type": "application/json; charset=utf-8", ...versions };
+  const headers = { "Content-Type": "application/json; charset=utf-8", ...versions };
   return { status: answer.status, body: JSON.stringify(answer.body), headers };
 }
 
 function gone({ settings }: Parts): Outcome {
   const error = new RestError(settings.goneStatus, settings.goneCode, "Provided identity doesn't exist.");
-  return { status: error.status, body: error.body, headers: { "content-type": "application/json" } };
+  return { status: error.status, body: error.body, headers: { "Content-Type": "application/json" } };
 }
 
-/** The headers of every answer of ACS. */
-function common(requestId: string, processingTime: string): Record<string, string> {
+/** The headers of every answer of ACS, written as ACS writes them. */
+function common(requestId: string, processingTime: string, date: string): Record<string, string> {
+  const random = randomBytes(32).toString("base64");
   return {
-    "ms-cv": `${randomBytes(16).toString("base64").replace(/=+$/, "")}.0`,
-    "request-context": "appId=",
-    "x-processing-time": processingTime,
-    "x-cache": "CONFIG_NOCACHE",
+    Date: date,
+    "MS-CV": `${random.slice(0, 22)}.0`,
+    "Request-Context": "appId=",
+    "X-Processing-Time": processingTime,
+    "X-Azure-Ref": random.slice(22),
+    "X-Cache": "CONFIG_NOCACHE",
     ...(requestId === "" ? {} : { "x-ms-client-request-id": requestId }),
   };
 }
@@ -212,20 +250,24 @@ function send(
     case "hangAfter":
       return;
     case "resetAfter":
-      response.socket?.resetAndDestroy();
+      cut(response);
       return;
-    case "resetInBody": {
-      const text = body ?? "{}";
-      response.writeHead(status, { ...headers, "content-length": String(Buffer.byteLength(text)) });
-      response.write(text.slice(0, Math.ceil(text.length / 2)), () => {
-        response.socket?.resetAndDestroy();
+    case "resetInBody":
+      // An answer without a body cannot be cut within it.
+      if (body === undefined) {
+        cut(response);
+        return;
+      }
+      response.writeHead(status, { ...headers, "Content-Length": String(Buffer.byteLength(body)) });
+      response.write(body.slice(0, Math.ceil(body.length / 2)), () => {
+        // Ends the connection in order, so that what was written arrives before the cut.
+        response.socket?.end();
       });
       return;
-    }
     default:
       // Errors of ACS come chunked, successes with their length.
       if (body === undefined || status >= 300) response.writeHead(status, headers);
-      else response.writeHead(status, { ...headers, "content-length": String(Buffer.byteLength(body)) });
+      else response.writeHead(status, { ...headers, "Content-Length": String(Buffer.byteLength(body)) });
       response.end(body);
   }
 }

@@ -8,6 +8,8 @@ export class RestError extends Error {
     message: string,
     readonly target?: string,
     readonly headers: Readonly<Record<string, string>> = {},
+    /** Refused before ACS's controller saw the request: such answers lack `api-supported-versions`. */
+    readonly early = false,
   ) {
     super(message);
   }
@@ -24,9 +26,14 @@ export function invalid(message: string, target: string): RestError {
   return new RestError(400, "ValidationError", message, target);
 }
 
+/** 400 `ValidationError` for a body that cannot be bound to the operation's parameters. */
+export function unbound(message: string, target: string): RestError {
+  return new RestError(400, "ValidationError", message, target, {}, true);
+}
+
 /** 401 for a signature, a key or a bearer token that is not right. ACS does not say what is wrong. */
 export function denied(headers: Readonly<Record<string, string>> = {}): RestError {
-  return new RestError(401, "Denied", "Denied by the resource provider.", undefined, headers);
+  return new RestError(401, "Denied", "Denied by the resource provider.", undefined, headers, true);
 }
 
 /** 401 for an identity of another resource, and for an id that is none. */

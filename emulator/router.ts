@@ -8,7 +8,7 @@ import { exchangeTeamsToken } from "./operations/exchange-teams-token";
 import { issueAccessToken } from "./operations/issue-access-token";
 import { revokeAccessTokens } from "./operations/revoke-access-tokens";
 import type { Resource } from "./identities";
-import { denied, invalid, notOwned } from "./rest-error";
+import { denied, notOwned, unbound } from "./rest-error";
 
 /** The operations by name; `createIdentityWithToken` is counted and limited apart, as Azure does. */
 export type OperationName =
@@ -30,7 +30,8 @@ export interface Route {
 /** The route of a raw request, or undefined when ACS has none. The path is not decoded: the signature is over it. */
 export function routeOf(method: string, target: string, body: Buffer): Route | undefined {
   const [path = ""] = target.split("?");
-  const [, first, second = "", action, more] = path.split("/");
+  // An endpoint that ends with a slash gives `//identities` in some SDKs.
+  const [first, second = "", action, more] = path.replace(/^\/+|\/$/g, "").split("/");
   if (more !== undefined) return undefined;
   if (method === "POST" && first === "identities" && second === "") {
     const withToken = body.includes("createTokenWithScopes") && asksForToken(body);
@@ -80,36 +81,37 @@ export function callOf(
   secure: boolean,
   who: { readonly resource: Resource; readonly credential: string },
 ): Call {
-  const url = new URL(request.target, `${secure ? "https" : "http"}://${request.host || "localhost"}`);
+  const [path = "", query = ""] = request.target.split("?");
+  const resource = `${secure ? "https" : "http"}://${request.host}${path}`;
   return {
     ...who,
-    apiVersion: checkedVersion(route.name, url),
+    apiVersion: checkedVersion(route.name, resource, query),
     body: jsonBody(request.body),
     identityId: decoded(route.rawIdentityId),
   };
 }
 
 function asksForToken(body: Buffer): boolean {
-  try {
-    const { createTokenWithScopes: scopes } = JSON.parse(body.toString()) as {
-      createTokenWithScopes?: unknown;
-    };
-    return Array.isArray(scopes) && scopes.length > 0;
-  } catch {
-    return false;
-  }
+  const scopes = jsonObject(body)?.createTokenWithScopes;
+  return Array.isArray(scopes) && scopes.length > 0;
 }
 
 function jsonBody(body: Buffer): Record<string, unknown> {
-  if (body.length === 0) return {};
+  const value = body.length === 0 ? {} : jsonObject(body);
+  if (!value) throw unbound("The request body is not valid JSON.", "body");
+  return value;
+}
+
+/** The JSON object that a body holds; undefined when it holds none. */
+export function jsonObject(body: Buffer): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(body.toString());
-    if (typeof value === "object" && value !== null && !Array.isArray(value))
-      return value as Record<string, unknown>;
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
   } catch {
-    // Answered below.
+    return undefined;
   }
-  throw invalid("The request body is not valid JSON.", "body");
 }
 
 function decoded(rawId: string): string {

@@ -51,21 +51,23 @@ export interface EmulatorOptions {
   readonly strictVersions?: boolean;
   /** How long revoked tokens stay good, in milliseconds: ACS takes up to 15 minutes. Default 0. */
   readonly revocationDelayMs?: number;
-  /** Time that every operation takes, in milliseconds. Default 0. */
-  readonly latencyMs?: number;
+  /** Time that every operation takes, in milliseconds, or `recorded`: each as long as Azure did. Default 0. */
+  readonly latencyMs?: number | "recorded";
+  /** How far the emulator's clock is ahead of its clients', in milliseconds; behind when negative. Default 0. */
+  readonly clockOffsetMs?: number;
 }
 
 /** {@link EmulatorOptions} with the defaults filled in. */
 export type Settings = Required<Omit<EmulatorOptions, "stateFile">> & Pick<EmulatorOptions, "stateFile">;
 
-/** Fills in the defaults. */
+/** Fills in the defaults, and sets the clock off. */
 export function settingsFrom(options: EmulatorOptions): Settings {
+  const { clock = Date.now, clockOffsetMs = 0 } = options;
   return {
     host: "127.0.0.1",
     port: 0,
     tls: false,
     tlsPort: 0,
-    clock: Date.now,
     seed: 1,
     limits: true,
     limitScale: 1,
@@ -83,5 +85,7 @@ export function settingsFrom(options: EmulatorOptions): Settings {
     revocationDelayMs: 0,
     latencyMs: 0,
     ...options,
+    clockOffsetMs,
+    clock: clockOffsetMs === 0 ? clock : () => clock() + clockOffsetMs,
   };
 }

@@ -10,38 +10,65 @@ interface Contents {
   readonly state: SavedState;
 }
 
+/** The state file cannot be read or written; the message names it and says what is wrong. */
+export class StateFileError extends Error {}
+
 /** The signing key and the state of `file`, if it is there; else a key of this process and no state. */
 export async function openState(file: string | undefined, identities: Identities): Promise<JwtKey> {
   if (file === undefined || !existsSync(file)) return processKey();
-  const { signingKey, state } = JSON.parse(readFileSync(file, "utf8")) as Contents;
-  identities.load(state);
-  return new JwtKey(createPrivateKey(signingKey));
+  try {
+    const { signingKey, state } = JSON.parse(readFileSync(file, "utf8")) as Contents;
+    const key = new JwtKey(createPrivateKey(signingKey));
+    identities.load(state);
+    return key;
+  } catch (error) {
+    throw new StateFileError(
+      isSystemError(error)
+        ? `The state file cannot be read: ${error.message}.`
+        : `${file} is not a state file of this emulator, or it is damaged. Delete it to start anew.`,
+    );
+  }
 }
 
-/** Writes the state after changes, at most ten times a second; `flush` writes what is left. */
+/** Writes the state now, after changes at most ten times a second, and at the end. */
 export class StateFile {
   private timer: NodeJS.Timeout | undefined;
 
+  /** Throws {@link StateFileError} when the file cannot be written: better at the start than after the first change. */
   constructor(
     private readonly file: string | undefined,
     private readonly identities: Identities,
     private readonly key: JwtKey,
   ) {
     if (file === undefined) return;
+    try {
+      this.write(file);
+    } catch (error) {
+      throw new StateFileError(`The state file cannot be written: ${(error as Error).message}.`);
+    }
     identities.onChange = () => {
       this.timer ??= setTimeout(() => {
-        this.flush();
+        this.timer = undefined;
+        this.write(file);
       }, 100);
     };
   }
 
-  flush(): void {
+  /** Writes what is left; nothing is written afterwards. */
+  close(): void {
+    this.identities.onChange = () => undefined;
     clearTimeout(this.timer);
-    this.timer = undefined;
-    if (this.file === undefined) return;
+    if (this.file !== undefined) this.write(this.file);
+  }
+
+  private write(file: string): void {
     const contents: Contents = { signingKey: this.key.export(), state: this.identities.save() };
     // A reader, or a restart after a crash, sees the old state or the new one, never half of it.
-    writeFileSync(`${this.file}.new`, JSON.stringify(contents), { mode: 0o600 });
-    renameSync(`${this.file}.new`, this.file);
+    writeFileSync(`${file}.new`, JSON.stringify(contents), { mode: 0o600 });
+    renameSync(`${file}.new`, file);
   }
+}
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && "syscall" in error;
 }

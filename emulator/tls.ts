@@ -1,4 +1,5 @@
 /** A certificate authority of the emulator's own, and a certificate for this machine's loopback names. */
+import { isIP } from "node:net";
 import type { generate } from "selfsigned";
 
 /** PEM texts. */
@@ -9,7 +10,7 @@ export interface Certificates {
   readonly cert: string;
 }
 
-/** New certificates, good for two years from `nowMs`. The library is loaded only by emulators that serve https. */
+/** New certificates, good for a year from now. The library is loaded only by emulators that serve https. */
 export async function makeCertificates(host: string): Promise<Certificates> {
   const { generate: make } = (await import("selfsigned")) as { generate: typeof generate };
   const authority = await make([{ name: "commonName", value: "ACS Identity emulator CA" }], {
@@ -31,10 +32,14 @@ export async function makeCertificates(host: string): Promise<Certificates> {
         altNames: [
           { type: 2, value: "localhost" },
           { type: 7, ip: "127.0.0.1" },
-          ...(host === "127.0.0.1" || host === "localhost" ? [] : [{ type: 2 as const, value: host }]),
+          ...(host === "127.0.0.1" || host === "localhost" ? [] : [nameOf(host)]),
         ],
       },
     ],
   });
   return { ca: authority.cert, key: server.private, cert: server.cert };
+}
+
+function nameOf(host: string) {
+  return isIP(host) ? ({ type: 7, ip: host } as const) : ({ type: 2, value: host } as const);
 }

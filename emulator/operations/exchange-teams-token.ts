@@ -1,5 +1,5 @@
 /** POST /teamsUser/:exchangeAccessToken: an ACS token for a Teams user's Entra token. */
-import { invalid, RestError } from "../rest-error";
+import { invalid, RestError, unbound } from "../rest-error";
 import type { Operation } from "./operation";
 import { issueFor } from "./token-request";
 
@@ -12,8 +12,9 @@ export const exchangeTeamsToken: Operation = async (call, parts) => {
   if (!user) throw new RestError(401, "InvalidAccessToken", "Provided access token is not valid.");
   const checkedAppId = checkedGuid(appId, "AppId");
   const checkedUserId = checkedGuid(userId, "UserId");
-  if (checkedAppId !== user.clientId) throw invalid("AAD application is not the expected one.", "appId");
-  if (checkedUserId !== user.userObjectId) {
+  if (checkedAppId !== user.clientId.toLowerCase())
+    throw invalid("AAD application is not the expected one.", "appId");
+  if (checkedUserId !== user.userObjectId.toLowerCase()) {
     throw invalid("Provided AAD token issued for unexpected user.", "userId");
   }
   const lifetimeMs = user.expiresOn - parts.settings.clock();
@@ -25,10 +26,10 @@ export const exchangeTeamsToken: Operation = async (call, parts) => {
 
 function checkedGuid(value: unknown, name: "AppId" | "UserId"): string {
   if (typeof value !== "string" || value === "")
-    throw invalid(`${name}: The ${name} field is required.`, name);
+    throw unbound(`${name}: The ${name} field is required.`, name);
   if (!guid.test(value)) {
     const target = name === "AppId" ? "appId" : "userId";
     throw invalid(`Provided ${name} has invalid format.`, target);
   }
-  return value;
+  return value.toLowerCase();
 }

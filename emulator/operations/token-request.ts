@@ -1,6 +1,6 @@
 /** Checks what a token is asked for, with ACS's texts, and issues it. */
 import { issue, type IssuedToken } from "../access-token";
-import { invalid } from "../rest-error";
+import { invalid, unbound } from "../rest-error";
 import type { Call, Parts } from "./operation";
 
 const scopesSince: Readonly<Record<string, string>> = {
@@ -15,7 +15,7 @@ const defaultMinutes = 1440;
 
 /** The scopes as they were sent. Throws 400 for none and for unknown ones. */
 export function checkedScopes(value: unknown, { apiVersion }: Call, { settings }: Parts): string[] {
-  if (value === undefined || value === null) throw invalid("Scopes: The Scopes field is required.", "Scopes");
+  if (value === undefined || value === null) throw unbound("Scopes: The Scopes field is required.", "Scopes");
   if (!Array.isArray(value) || value.length === 0) {
     throw invalid("Invalid scopes - Scopes field is required.", "scopes");
   }
