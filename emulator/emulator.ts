@@ -42,6 +42,8 @@ export interface Emulator extends AsyncDisposable {
   readonly counts: Pick<Counts, "snapshot" | "reset">;
   /** The calls of one operation whose work was done. */
   worked(operation: string): number;
+  /** Connections accepted so far, over http and https. */
+  connections(): number;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -103,6 +105,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       introspect: (token) => control.introspect(token),
       counts,
       worked: (operation) => counts.of(operation).worked,
+      connections: () => servers.reduce((sum, server) => sum + server.accepted(), 0),
       [Symbol.asyncDispose]: async () => {
         await close();
         stateFile.close();
@@ -116,12 +119,16 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
 
 interface Listening {
   readonly port: number;
+  /** Connections accepted so far. */
+  readonly accepted: () => number;
   readonly close: () => Promise<void>;
 }
 
 async function listen(server: Server, host: string, port: number): Promise<Listening> {
   const sockets = new Set<Socket>();
+  let accepted = 0;
   server.on("connection", (socket: Socket) => {
+    accepted += 1;
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
   });
@@ -135,5 +142,5 @@ async function listen(server: Server, host: string, port: number): Promise<Liste
     for (const socket of sockets) socket.destroy();
     await closed;
   };
-  return { port: (server.address() as AddressInfo).port, close };
+  return { port: (server.address() as AddressInfo).port, accepted: () => accepted, close };
 }

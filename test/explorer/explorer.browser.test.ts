@@ -78,18 +78,73 @@ describe("the explorer in Chromium", () => {
     60_000,
   );
 
+  /** Opens the tab of an operation. */
+  const openTab = (page: Page, name: string): Promise<void> =>
+    page.getByRole("tab", { name, exact: true }).click();
+
+  /** Waits until the variables hold this identity. */
+  const filled = (page: Page, identityId: string): Promise<void> =>
+    until(
+      page,
+      `document.querySelector(".graphiql-editor-tool .view-lines")?.textContent
+        .includes(${JSON.stringify(identityId)})`,
+    );
+
   it("fills the identity of the last answer into the next operation", async () => {
     await using opened = await openPage(browser, origin);
     const { page, complaints } = opened;
     await show(page);
     const first = (await run(page)).data.createIdentity!;
-    await page.getByRole("tab", { name: "IssueToken" }).click();
+    await openTab(page, "IssueToken");
+    await filled(page, first.identity.id);
     const next = (await run(page)).data.issueToken!;
     expect(next.identity.id).toBe(first.identity.id);
     await shown(page, `"token":"${next.accessToken.token}"`);
     await page.screenshot({ path: join(screenshots, "explorer-next-operation.png") });
     expect(await page.locator(".squiggly-error").count()).toBe(0);
     expect(complaints).toEqual([]);
+  }, 60_000);
+
+  it("fills it in when the answer comes after the next operation was opened", async () => {
+    await using opened = await openPage(browser, origin);
+    const { page } = opened;
+    await show(page);
+    let letGo!: () => void;
+    const held = new Promise<void>((resolve) => (letGo = resolve));
+    await page.route(`${origin}/graphql`, async (route) => {
+      await held;
+      await route.fallback();
+    });
+    const answer = run(page);
+    await openTab(page, "IssueToken");
+    await until(page, `document.querySelector(".graphiql-editor-tool")?.textContent.includes("VOIP")`);
+    letGo();
+    await filled(page, (await answer).data.createIdentity!.identity.id);
+  }, 60_000);
+
+  it("moves on to a newer identity, except where another was typed", async () => {
+    await using opened = await openPage(browser, origin);
+    const { page } = opened;
+    await show(page);
+    const older = (await run(page)).data.createIdentity!.identity.id;
+    await openTab(page, "IssueToken");
+    await filled(page, older);
+    await openTab(page, "RevokeTokens");
+    await filled(page, older);
+    await page.locator(".graphiql-editor-tool .view-lines").click();
+    await page.keyboard.press("ControlOrMeta+A");
+    await page.keyboard.insertText(`{ "identityId": "typed" }`);
+    await filled(page, "typed");
+    await openTab(page, "CreateIdentityAndToken");
+    const newer = (await run(page)).data.createIdentity!.identity.id;
+    expect(newer).not.toBe(older);
+    await shown(page, newer);
+    await openTab(page, "RefreshToken");
+    await filled(page, newer);
+    await openTab(page, "IssueToken");
+    await filled(page, newer);
+    await openTab(page, "RevokeTokens");
+    await filled(page, "typed");
   }, 60_000);
 
   it("leaves neither keys nor tokens nor variables in the browser's storage", async () => {

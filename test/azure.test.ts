@@ -1,0 +1,82 @@
+/** The Azure room with an Entra credential over TLS, its bound on connections, and what it tells. */
+import { afterAll, beforeAll, expect, it } from "@jest/globals";
+import type { TokenCredential } from "@azure/core-auth";
+import { startEmulator, type Emulator } from "../emulator/emulator";
+import { AcsIdentityProvider } from "../src/services/azure/acs-identity-provider";
+import { systemClock } from "../src/services/clock";
+import { recordEvents } from "./support/recorded-events";
+
+let emulator: Emulator;
+beforeAll(async () => {
+  emulator = await startEmulator({ tls: true, limits: false });
+});
+afterAll(async () => {
+  await emulator[Symbol.asyncDispose]();
+});
+
+const entra: TokenCredential = {
+  getToken: async () => ({ token: await emulator.entra.token(), expiresOnTimestamp: Date.now() + 3_600_000 }),
+};
+
+function provider(credential: TokenCredential | { accessKey: string }, maxSockets = 5) {
+  const { url = "", ca = "" } = emulator.https ?? {};
+  const events = recordEvents();
+  const options = { endpoint: url, credential, ca, deadlineMs: 5_000, maxSockets };
+  return { azure: new AcsIdentityProvider(options, systemClock, events), events };
+}
+
+it("does every operation as an application of Entra, over TLS", async () => {
+  const { azure } = provider(entra);
+  const { identityId } = await azure.createIdentity(undefined, {});
+  const { token } = await azure.issueToken(identityId, ["chat"], 60, {});
+  expect(emulator.introspect(token)).toMatchObject({ active: true, identityId });
+  await azure.revokeTokens(identityId, {});
+  expect(emulator.introspect(token)).toMatchObject({ active: false });
+  await azure.deleteIdentity(identityId, {});
+  await azure.deleteIdentity(identityId, {});
+  await azure[Symbol.asyncDispose]();
+});
+
+it("tells an Entra credential from an access key, and one key from another", () => {
+  const [key] = /accesskey=(.*)$/.exec(emulator.connectionString)?.slice(1) ?? [];
+  const fingerprints = [
+    provider(entra).azure.credentialFingerprint,
+    provider({ accessKey: key ?? "" }).azure.credentialFingerprint,
+    provider({ accessKey: "b3RoZXI=" }).azure.credentialFingerprint,
+  ];
+  expect(new Set(fingerprints).size).toBe(3);
+  for (const fingerprint of fingerprints) expect(key).not.toContain(fingerprint);
+});
+
+it("says that the gateway is refused when its credential is, without saying why to callers", async () => {
+  const { azure, events } = provider({ accessKey: "b3RoZXI=" });
+  await expect(azure.createIdentity(undefined, {})).rejects.toMatchObject({ code: "UPSTREAM_REJECTED" });
+  expect(events.lines.join()).toContain('"status":401,"code":"Denied"');
+});
+
+it("opens no more connections to Azure than it may, and keeps them", async () => {
+  const { azure } = provider(entra, 3);
+  const { identityId } = await azure.createIdentity(undefined, {});
+  const before = emulator.connections();
+  await Promise.all(Array.from({ length: 50 }, () => azure.issueToken(identityId, ["chat"], 60, {})));
+  expect(emulator.connections() - before).toBeLessThanOrEqual(2);
+  await azure[Symbol.asyncDispose]();
+});
+
+it("refuses an answer whose token lives longer than asked for, or is dead already", async () => {
+  await using skewed = await startEmulator({
+    clock: () => Date.now() - 2 * 3_600_000,
+    clockSkewMs: Infinity,
+  });
+  const [, accessKey = ""] = /accesskey=(.*)$/.exec(skewed.connectionString) ?? [];
+  const options = { endpoint: skewed.url, credential: { accessKey }, deadlineMs: 1_000, maxSockets: 1 };
+  const azure = new AcsIdentityProvider(options, systemClock, recordEvents());
+  const { identityId } = await azure.createIdentity(undefined, {});
+  await expect(azure.issueToken(identityId, ["chat"], 60, {})).rejects.toMatchObject({
+    code: "UPSTREAM_UNAVAILABLE",
+  });
+  const ahead = new AcsIdentityProvider(options, { now: () => Date.now() - 4 * 3_600_000 }, recordEvents());
+  await expect(ahead.issueToken(identityId, ["chat"], 60, {})).rejects.toMatchObject({
+    code: "UPSTREAM_UNAVAILABLE",
+  });
+});
