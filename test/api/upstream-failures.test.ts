@@ -69,7 +69,7 @@ const failures: [string, FaultKind, string, number][] = [
 
 describe.each(failures)("when Azure answers with %s", (_what, kind, code, status) => {
   it("answers with a code in bounded time, tells nothing of Azure's, and works again afterwards", async () => {
-    world.emulator.faults.add({ ...kind, operation: "issueAccessToken" } as Fault);
+    world.emulator.faults.add({ ...kind, operation: "issueAccessToken" });
     const startedAt = performance.now();
     const { errors, status: got } = await issue();
     expect(performance.now() - startedAt).toBeLessThan(3_000);
@@ -88,7 +88,7 @@ it.each([
   ["a reset after it worked", { kind: "resetAfter" }],
   ["429 for no time", { kind: "status", status: 429, headers: { "retry-after": "0" } }],
 ] as [string, FaultKind][])("tries issuing again after %s", async (_what, kind) => {
-  world.emulator.faults.add({ ...kind, operation: "issueAccessToken", times: 2 } as Fault);
+  world.emulator.faults.add({ ...kind, operation: "issueAccessToken", times: 2 });
   expect((await issue()).data?.issueToken.accessToken.source).toBe("ISSUED");
 });
 

@@ -21,6 +21,10 @@ it("passes all 61 audits of GraphQL over HTTP", async () => {
   expect(outcome).toEqual({ total: 61, notOk: [] });
 });
 
+interface Entities {
+  readonly _entities: readonly { readonly id: string; readonly cachedTokens: readonly unknown[] }[];
+}
+
 it("resolves many identities of a federated query in one round trip to Redis", async () => {
   const ids: string[] = [];
   for (let count = 0; count < 20; count++) {
@@ -31,7 +35,6 @@ it("resolves many identities of a federated query in one round trip to Redis", a
   }
   const query = `query ($representations: [_Any!]!) { _entities(representations: $representations) { ... on Identity { id cachedTokens { scopes } } } }`;
   const representations = ids.map((id) => ({ __typename: "Identity", id }));
-  type Entities = { _entities: { id: string; cachedTokens: unknown[] }[] };
   const ask = () => world.client.send<Entities>(query, { representations });
   await ask();
   const redis = new Redis(world.redis?.url ?? "");

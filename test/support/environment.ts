@@ -2,8 +2,10 @@
 import "reflect-metadata";
 
 // The Azure SDK sends even loopback requests through a proxy that the environment names.
-for (const name of ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"]) {
-  delete process.env[name];
-  delete process.env[name.toLowerCase()];
-}
+delete process.env.HTTP_PROXY;
+delete process.env.HTTPS_PROXY;
+delete process.env.ALL_PROXY;
+delete process.env.http_proxy;
+delete process.env.https_proxy;
+delete process.env.all_proxy;
 process.env.NO_PROXY = "*";

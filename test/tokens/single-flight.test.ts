@@ -7,7 +7,12 @@ const staying = () => new AbortController().signal;
 function gate() {
   let open: () => void = () => undefined;
   const opened = new Promise<void>((resolve) => (open = resolve));
-  return { opened, open: () => open() };
+  return {
+    opened,
+    open: () => {
+      open();
+    },
+  };
 }
 
 it("runs once for all callers of a key, and once more for the next", async () => {
