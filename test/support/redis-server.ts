@@ -5,6 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { endWithParent } from "./end-with-parent";
 
 export interface RedisOptions {
   /** More arguments for redis-server. */
@@ -27,11 +28,6 @@ export interface RedisServer extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-const running = new Set<ChildProcess>();
-process.on("exit", () => {
-  for (const child of running) child.kill("SIGKILL");
-});
-
 /** Starts redis-server and waits until it answers. */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   const port = options.port ?? (await freePort());
@@ -53,8 +49,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
 
   const start = async () => {
     child = spawn(binary, [...args, ...(options.args ?? [])], { stdio: "ignore" });
-    running.add(child);
-    child.once("exit", () => running.delete(child));
+    endWithParent(child);
     const failed = new Promise<never>((_, reject) => {
       child.once("error", reject);
       child.once("exit", (code) => {
