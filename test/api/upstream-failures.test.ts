@@ -1,6 +1,6 @@
 /** Azure can fail in every way it likes: callers get a clear code in bounded time, and never its text. */
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import type { Fault, FaultKind } from "../../emulator/emulator";
+import type { FaultKind } from "../../emulator/emulator";
 import {
   CreateIdentityAndTokenDocument,
   CreateIdentityDocument,
