@@ -23,8 +23,8 @@ export async function openState(file: string | undefined, identities: Identities
     return key;
   } catch (error) {
     throw new StateFileError(
-      isSystemError(error)
-        ? `The state file cannot be read: ${error.message}.`
+      (error as NodeJS.ErrnoException).syscall !== undefined
+        ? `The state file cannot be read: ${(error as Error).message}.`
         : `${file} is not a state file of this emulator, or it is damaged. Delete it to start anew.`,
     );
   }
@@ -67,8 +67,4 @@ export class StateFile {
     writeFileSync(`${file}.new`, JSON.stringify(contents), { mode: 0o600 });
     renameSync(`${file}.new`, file);
   }
-}
-
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && "syscall" in error;
 }
