@@ -10,7 +10,11 @@ const apiKey = "a-development-key-for-the-smoke-test";
 
 await main(async () => {
   const env = { ...process.env, PORT: "0", EMULATOR_PORT: "0", DEVELOPMENT_API_KEY: apiKey };
-  const gateway = spawn(process.execPath, [program], { cwd: root, env, stdio: ["ignore", "pipe", "inherit"] });
+  const gateway = spawn(process.execPath, [program], {
+    cwd: root,
+    env,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const ended = once(gateway, "exit");
   try {
     const { url, emulator } = await addresses(gateway);
@@ -18,7 +22,10 @@ await main(async () => {
     const { stdout } = await mustRun("The quickstart", process.execPath, args, {
       stdio: ["ignore", "pipe", "pipe"],
     });
-    for (const line of ["The service no longer accepts the old token.", "Successfully deleted the identity"]) {
+    for (const line of [
+      "The service no longer accepts the old token.",
+      "Successfully deleted the identity",
+    ]) {
       if (!stdout.includes(line)) throw new Problem(`The quickstart did not print: ${line}`);
     }
   } finally {
