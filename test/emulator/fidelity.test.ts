@@ -227,10 +227,11 @@ describe("what was never recorded", () => {
       [{}, 204],
       [{ repeatedDeleteStatus: 404 }, 404],
     ] as const) {
-      await using _each = await start(options);
+      await using each = await start(options);
       const id = await newId();
       expect((await remove(id)).status).toBe(204);
       expect((await remove(id)).status).toBe(status);
+      expect(each.identities.list()).toMatchObject([{ id, deleted: true }]);
     }
   });
 
@@ -239,8 +240,9 @@ describe("what was never recorded", () => {
       [true, 400],
       [false, 200],
     ] as const) {
-      await using _each = await start({ refuseUnknownScopes });
+      await using each = await start({ refuseUnknownScopes });
       expect((await issue(await newId(), { scopes: ["pstn"] })).status).toBe(status);
+      expect(each.worked("issueAccessToken")).toBe(status === 200 ? 1 : 0);
     }
   });
 

@@ -44,15 +44,13 @@ export function send(url: string, wanted: Wanted): Promise<Raw> {
           wanted.key,
           (wanted.date ?? new Date()).toUTCString(),
         );
-  const changed = Object.entries(wanted.change?.(signed) ?? signed).filter(
-    ([, value]) => value !== undefined,
-  );
-  const headers = {
+  const all = {
     "content-type": "application/json",
     "content-length": String(Buffer.byteLength(body)),
-    ...(Object.fromEntries(changed) as Record<string, string>),
+    ...(wanted.change?.(signed) ?? signed),
     host,
   };
+  const headers = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
   return new Promise((resolve, reject) => {
     const request = httpRequest({ hostname, port, method, path: target, headers, agent: false });
     request.on("error", reject).on("response", (response) => {
