@@ -1,111 +1,131 @@
 /** The built command line as a child process: its output, its addresses, its end. */
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { endWithParent } from "../support/end-with-parent";
 
 /** The built command line. */
-export const program = join(__dirname, "..", "..", "dist", "bin", "acs-token-gateway.js");
+export const programFile = join(__dirname, "..", "..", "dist", "bin", "acs-token-gateway.js");
 
-/** The environment of a program that knows nothing of the tester's own settings; free ports. */
-export const freshEnvironment = (extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => ({
-  PATH: process.env.PATH,
-  HOME: process.env.HOME,
-  PORT: "0",
-  EMULATOR_PORT: "0",
-  ...extra,
-});
-
-/** How a program ended. */
+/** How a program ended: by itself with a code, or by a signal. */
 export interface Ended {
   readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** A program that runs. Disposing of it kills it if it still does. */
-export interface Running extends AsyncDisposable {
-  readonly pid: number;
-  readonly stdout: () => string;
-  readonly stderr: () => string;
-  /** Resolves with the match when stdout has it; rejects when the program ends before. */
-  readonly prints: (pattern: RegExp) => Promise<RegExpExecArray>;
-  /** Sends a signal and resolves when the program has ended. */
-  readonly end: (signal: NodeJS.Signals) => Promise<Ended>;
-  readonly ended: Promise<Ended>;
-}
-
-export interface RunOptions {
-  readonly command?: readonly string[];
+export interface ProgramOptions {
+  /** Arguments; none when left out, which is `start`. */
+  readonly args?: readonly string[];
+  /** What is added to an environment that has nothing of the tester's own, and free ports. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** The executable file; Node with the built command line when left out. */
+  readonly file?: string;
   readonly cwd?: string;
-  readonly env?: NodeJS.ProcessEnv;
 }
 
-/** Runs the built command line with Node, or `options.command` instead. */
-export function run(args: readonly string[], options: RunOptions = {}): Running {
-  const [file = process.execPath, ...before] = options.command ?? [process.execPath, program];
-  const child = spawn(file, [...before, ...args], {
-    cwd: options.cwd,
-    env: freshEnvironment(options.env),
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let [stdout, stderr] = ["", ""];
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-  const ended = once(child, "close").then(([code]) => ({ code: code as number | null, stdout, stderr }));
-  const prints = (pattern: RegExp) =>
-    new Promise<RegExpExecArray>((resolve, reject) => {
+/** The environment that tests give to programs: nothing of the tester's own settings, free ports. */
+export function freshEnvironment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+  const { PATH, HOME } = process.env;
+  return { PATH, HOME, PORT: "0", EMULATOR_PORT: "0", ...extra };
+}
+
+/** A program that runs. Disposing of it kills it if it still does. */
+export class Program implements AsyncDisposable {
+  readonly ended: Promise<Ended>;
+  #stdout = "";
+  #stderr = "";
+  readonly #child: ChildProcessByStdio<null, Readable, Readable>;
+
+  constructor({ args = [], environment, file, cwd }: ProgramOptions) {
+    const [command, before] = file === undefined ? [process.execPath, [programFile]] : [file, []];
+    this.#child = spawn(command, [...before, ...args], {
+      cwd,
+      env: freshEnvironment(environment),
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    endWithParent(this.#child);
+    this.#child.stdout.setEncoding("utf8").on("data", (text: string) => (this.#stdout += text));
+    this.#child.stderr.setEncoding("utf8").on("data", (text: string) => (this.#stderr += text));
+    this.ended = once(this.#child, "close").then(([code, signal]) => ({
+      code: code as number | null,
+      signal: signal as NodeJS.Signals | null,
+      stdout: this.#stdout,
+      stderr: this.#stderr,
+    }));
+  }
+
+  get stdout(): string {
+    return this.#stdout;
+  }
+
+  get stderr(): string {
+    return this.#stderr;
+  }
+
+  /** Resolves when stdout has it; rejects when the program ends before. */
+  prints(pattern: RegExp): Promise<void> {
+    return new Promise((resolve, reject) => {
       const look = () => {
-        const match = pattern.exec(stdout);
-        if (!match) return;
-        child.stdout.off("data", look);
-        resolve(match);
+        if (!pattern.test(this.#stdout)) return;
+        this.#child.stdout.off("data", look);
+        resolve();
       };
-      child.stdout.on("data", look);
+      this.#child.stdout.on("data", look);
       look();
-      void ended.then(({ code }) => {
-        reject(new Error(`It ended with code ${code ?? "none"} before it printed ${String(pattern)}:\n${stderr}`));
+      void this.ended.then(({ code }) => {
+        const told = `${this.#stdout}${this.#stderr}`;
+        reject(
+          new Error(`It ended (${code ?? "killed"}) without having printed ${pattern.source}:\n${told}`),
+        );
       });
     });
-  return {
-    pid: child.pid ?? 0,
-    stdout: () => stdout,
-    stderr: () => stderr,
-    prints,
-    end: (signal) => {
-      child.kill(signal);
-      return ended;
-    },
-    ended,
-    [Symbol.asyncDispose]: async () => {
-      child.kill("SIGKILL");
-      await ended;
-    },
-  };
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Sends a signal; resolves when the program has ended. */
+  end(signal: NodeJS.Signals): Promise<Ended> {
+    this.signal(signal);
+    return this.ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end("SIGKILL");
+  }
 }
 
-/** A started gateway, and where it says that everything is. */
+/** Runs a program to its end. */
+export async function runProgram(options: ProgramOptions): Promise<Ended> {
+  await using program = new Program(options);
+  return await program.ended;
+}
+
+/** Where a started gateway says that everything is. */
 export interface Announced {
   readonly url: string;
   readonly origin: string;
   readonly apiKey: string;
+  /** Who issues: the gateway's own emulator, or what its configuration names. */
   readonly emulator: string;
+  /** That of the gateway's own emulator; empty when it brought none. */
   readonly connectionString: string;
 }
 
-/** Waits until a gateway with its own emulator has said what runs where. */
-export async function announced(running: Running): Promise<Announced> {
-  await running.prints(/Ctrl-C ends it/);
-  const find = (pattern: RegExp) => {
-    const found = pattern.exec(running.stdout())?.[1];
-    if (found === undefined) throw new Error(`The announcement lacks ${String(pattern)}:\n${running.stdout()}`);
-    return found;
-  };
+/** Waits until a gateway has said what runs where. */
+export async function announced(program: Program): Promise<Announced> {
+  await program.prints(/Ctrl-C ends it\./);
+  const find = (pattern: RegExp) => pattern.exec(program.stdout)?.[1] ?? "";
   const url = find(/^ {2}Gateway +(\S+)/m);
   return {
     url,
     origin: new URL(url).origin,
     apiKey: find(/^ {2}API key +(\S+)/m),
-    emulator: find(/issued by the emulator at (\S+)/),
-    connectionString: find(/(endpoint=\S+)/),
+    emulator: find(/issued by (?:the emulator at )?(\S+)/),
+    connectionString: find(/^ +(endpoint=\S+)/m),
   };
 }
