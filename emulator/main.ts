@@ -140,7 +140,7 @@ function readable(error: unknown): string | undefined {
     address?: string;
     hostname?: string;
   };
-  if (code === "EADDRINUSE") return `Port ${port ?? ""} is in use. Take another one with --port.`;
+  if (code === "EADDRINUSE") return `Port ${port ?? ""} is in use. Choose another with --port or --tls-port.`;
   if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND" || code === "EAI_AGAIN")
     return `This machine has no address ${address ?? hostname ?? ""}.`;
   if (code === "EACCES") return `This user may not listen on port ${port ?? ""}.`;

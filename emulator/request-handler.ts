@@ -54,9 +54,15 @@ export class RequestHandler {
   /** The listener for http, or for https (`secure`), where Entra tokens are accepted. */
   listener(secure: boolean): RequestListener {
     return (request, response) => {
-      this.serve(request, response, secure).catch(() => {
-        // The client has gone, or a fault has cut it off.
-        response.destroy();
+      this.serve(request, response, secure).catch((error: unknown) => {
+        const nobodyListens = request.destroyed && !request.complete;
+        if (nobodyListens || response.headersSent || this.closing.signal.aborted) {
+          response.destroy();
+          return;
+        }
+        // A mistake of the emulator's own must not look like a broken connection.
+        process.stderr.write(`acs-identity-emulator: ${(error as Error).stack ?? String(error)}\n`);
+        response.writeHead(500).end();
       });
     };
   }

@@ -44,7 +44,7 @@ export function send(url: string, wanted: Wanted): Promise<Raw> {
           wanted.key,
           (wanted.date ?? new Date()).toUTCString(),
         );
-  const all = {
+  const all: Record<string, string | undefined> = {
     "content-type": "application/json",
     "content-length": String(Buffer.byteLength(body)),
     ...(wanted.change?.(signed) ?? signed),
