@@ -1,5 +1,6 @@
 /** Sends GraphiQL's operations to the gateway. */
 import type { GraphiQLProps } from "graphiql";
+import { getOperationAST, parse } from "graphql";
 import { noteIdentity } from "./identity";
 
 type Fetcher = GraphiQLProps["fetcher"];
@@ -18,7 +19,7 @@ export function fetcherFor(endpoint: string): Fetcher {
         accept: "application/graphql-response+json, application/json;q=0.9",
         "content-type": "application/json",
       },
-      body: JSON.stringify(operation),
+      body: JSON.stringify({ ...operation, operationName: nameOf(operation) }),
       credentials: "omit",
     });
     if (!response.headers.get("content-type")?.includes("json")) {
@@ -30,4 +31,18 @@ export function fetcherFor(endpoint: string): Fetcher {
     noteIdentity(answer);
     return answer as Awaited<ReturnType<Fetcher>>;
   };
+}
+
+/**
+ * The operation to run. For a moment after a tab was opened, GraphiQL asks for the one of the tab before: where there
+ * is no choice, its wish does not count.
+ */
+function nameOf({ query, operationName }: Parameters<Fetcher>[0]): string | null | undefined {
+  try {
+    const only = getOperationAST(parse(query));
+    return only ? only.name?.value : operationName;
+  } catch {
+    // The gateway says what is wrong with it.
+    return operationName;
+  }
 }

@@ -29,7 +29,9 @@ function Explorer({ endpoint, operations, headers }: Settings) {
     >
       <GraphiQL.Logo>
         <IdentityFiller />
-        <span className="product">ACS Token Gateway</span>
+        <span className="product">
+          ACS Token Gateway <small>{location.host}</small>
+        </span>
       </GraphiQL.Logo>
     </GraphiQL>
   );

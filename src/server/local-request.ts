@@ -15,9 +15,11 @@ const forwarded = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x
  * browsers write there what they like. Another site may send the user here, but may not fetch or embed.
  */
 export function isLocalRequest({ headers, socket }: IncomingMessage): boolean {
-  if (!loopbackName.test(headers.host ?? "")) return false;
+  if (headers.host === undefined || !loopbackName.test(headers.host)) return false;
   if (!loopbackAddress.test(socket.remoteAddress ?? "")) return false;
   if (forwarded.some((name) => headers[name] !== undefined)) return false;
+  // What a browser too old for Sec-Fetch-Site sends along with another site's fetch.
+  if (headers.origin !== undefined && headers.origin !== `http://${headers.host}`) return false;
   const site = headers["sec-fetch-site"] ?? "none";
   return site === "none" || site === "same-origin" || headers["sec-fetch-dest"] === "document";
 }

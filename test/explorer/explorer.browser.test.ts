@@ -11,6 +11,13 @@ interface Answer {
   readonly data: Record<string, { identity: { id: string }; accessToken: { token: string } }>;
 }
 
+/** A promise to be resolved from outside. */
+function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve!: () => void;
+  const promise = new Promise<void>((done) => (resolve = done));
+  return { promise, resolve };
+}
+
 describe("the explorer in Chromium", () => {
   let world: World;
   let browser: Browser;
@@ -109,42 +116,64 @@ describe("the explorer in Chromium", () => {
     await using opened = await openPage(browser, origin);
     const { page } = opened;
     await show(page);
-    let letGo!: () => void;
-    const held = new Promise<void>((resolve) => (letGo = resolve));
+    const asked = deferred();
+    const released = deferred();
     await page.route(`${origin}/graphql`, async (route) => {
-      await held;
+      asked.resolve();
+      await released.promise;
       await route.fallback();
     });
     const answer = run(page);
+    await asked.promise;
     await openTab(page, "IssueToken");
     await until(page, `document.querySelector(".graphiql-editor-tool")?.textContent.includes("VOIP")`);
-    letGo();
+    released.resolve();
     await filled(page, (await answer).data.createIdentity!.identity.id);
   }, 60_000);
 
-  it("moves on to a newer identity, except where another was typed", async () => {
+  it("moves on to a newer identity in operations that held an older one", async () => {
     await using opened = await openPage(browser, origin);
     const { page } = opened;
     await show(page);
     const older = (await run(page)).data.createIdentity!.identity.id;
     await openTab(page, "IssueToken");
     await filled(page, older);
-    await openTab(page, "RevokeTokens");
-    await filled(page, older);
-    await page.locator(".graphiql-editor-tool .view-lines").click();
-    await page.keyboard.press("ControlOrMeta+A");
-    await page.keyboard.insertText(`{ "identityId": "typed" }`);
-    await filled(page, "typed");
+    expect((await run(page)).data.issueToken!.identity.id).toBe(older);
     await openTab(page, "CreateIdentityAndToken");
     const newer = (await run(page)).data.createIdentity!.identity.id;
     expect(newer).not.toBe(older);
-    await shown(page, newer);
     await openTab(page, "RefreshToken");
     await filled(page, newer);
     await openTab(page, "IssueToken");
     await filled(page, newer);
-    await openTab(page, "RevokeTokens");
-    await filled(page, "typed");
+  }, 60_000);
+
+  it("runs the operation that is shown, however soon after its tab was opened", async () => {
+    await using opened = await openPage(browser, origin);
+    const { page } = opened;
+    await show(page);
+    const answered = page.waitForResponse(
+      (response) => response.request().postData()?.includes("query Viewer") === true,
+    );
+    await page.evaluate(`
+      [...document.querySelectorAll(".graphiql-tab-button")].find((tab) => tab.textContent === "Viewer").click();
+      document.querySelector(".graphiql-execute-button").click();
+    `);
+    expect(await (await answered).json()).toMatchObject({ data: { viewer: { identity: null } } });
+  }, 60_000);
+
+  it("is worked with the keyboard alone: Tab reaches Run, and Enter issues a token", async () => {
+    await using opened = await openPage(browser, origin);
+    const { page } = opened;
+    await show(page);
+    const answered = page.waitForResponse(`${origin}/graphql`);
+    const focused = `document.activeElement?.getAttribute("aria-label")?.startsWith("Execute query")`;
+    for (let count = 0; count < 50 && !(await page.evaluate<boolean>(focused)); count++)
+      await page.keyboard.press("Tab");
+    expect(await page.evaluate<boolean>(focused)).toBe(true);
+    await page.keyboard.press("Enter");
+    const { data } = (await (await answered).json()) as Answer;
+    await shown(page, `"token":"${data.createIdentity!.accessToken.token}"`);
   }, 60_000);
 
   it("leaves neither keys nor tokens nor variables in the browser's storage", async () => {
@@ -176,7 +205,7 @@ describe("the explorer in Chromium", () => {
 
 describe("findChromium", () => {
   it("says how to get a browser when there is none", () => {
-    expect(() => findChromium({ PATH: "" })).toThrow(/apt-get install chromium.*CHROMIUM_PATH/);
+    expect(() => findChromium({ PATH: "" }, [])).toThrow(/apt-get install chromium.*CHROMIUM_PATH/);
     expect(() => findChromium({ CHROMIUM_PATH: "/nowhere/chromium" })).toThrow("/nowhere/chromium");
   });
 

@@ -159,6 +159,7 @@ const local = [
   { host: "[::1]:4000" },
   { host: "localhost:4000", "sec-fetch-site": "same-origin", "sec-fetch-dest": "empty" },
   { host: "localhost:4000", "sec-fetch-site": "none", "sec-fetch-dest": "document" },
+  { host: "localhost:4000", origin: "http://localhost:4000" },
   { host: "localhost:4000", "sec-fetch-site": "cross-site", "sec-fetch-dest": "document" },
 ];
 const foreign = [
@@ -168,6 +169,9 @@ const foreign = [
   { host: "example@localhost" },
   { host: "192.168.1.7:4000" },
   { host: "localhost:4000:1" },
+  { host: "localhost:4000", origin: "https://site.example" },
+  { host: "localhost:4000", origin: "http://localhost:5173" },
+  { host: "localhost:4000", origin: "null" },
   { host: "localhost:4000", "x-forwarded-for": "203.0.113.9" },
   { host: "localhost:4000", forwarded: "for=203.0.113.9" },
   { host: "localhost:4000", "sec-fetch-site": "cross-site", "sec-fetch-dest": "empty" },

@@ -5,6 +5,12 @@ import { chromium, type Browser, type BrowserContextOptions, type Page } from "p
 
 const names = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome"];
 
+/** macOS keeps programs out of PATH. */
+const places = [
+  "/Applications/Chromium.app/Contents/MacOS/Chromium",
+  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+];
+
 const args = [
   "--no-sandbox",
   "--disable-gpu",
@@ -17,8 +23,8 @@ const args = [
   "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost",
 ];
 
-/** The path of an installed Chromium: `CHROMIUM_PATH`, or else the first on `PATH`. Throws, saying how to get one. */
-export function findChromium(environment: NodeJS.ProcessEnv = process.env): string {
+/** The path of an installed Chromium: `CHROMIUM_PATH`, or else the first on `PATH` or among macOS's applications. Throws, saying how to get one. */
+export function findChromium(environment: NodeJS.ProcessEnv = process.env, elsewhere = places): string {
   const given = environment.CHROMIUM_PATH;
   if (given !== undefined && given !== "") {
     if (isExecutable(given)) return given;
@@ -28,6 +34,8 @@ export function findChromium(environment: NodeJS.ProcessEnv = process.env): stri
     const found = names.map((name) => join(directory, name)).find(isExecutable);
     if (found !== undefined) return found;
   }
+  const place = elsewhere.find(isExecutable);
+  if (place !== undefined) return place;
   throw new Error(
     "No Chromium found. Install one (Debian and Ubuntu: `apt-get install chromium`; others: " +
       "`npx playwright-core install chromium`) and, if it is not on PATH, set CHROMIUM_PATH to its program.",
