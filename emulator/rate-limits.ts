@@ -27,15 +27,25 @@ export class RateLimits {
     if (!limits || limit === Infinity) return;
     const now = clock();
     const key = `${resourceId} ${operation}`;
-    const times = (this.seen.get(key) ?? []).filter((time) => time > now - windowMs);
+    const times = this.seen.get(key) ?? [];
+    this.seen.set(key, times);
+    times.splice(0, firstAfter(times, now - windowMs));
     const over = times.length >= limit;
     times.push(now);
     // What lies further back than one limit decides nothing.
-    this.seen.set(key, times.slice(-Math.ceil(limit)));
+    const kept = Math.max(1, Math.ceil(limit));
+    if (times.length > kept) times.splice(0, times.length - kept);
     if (!over) return;
-    const oldest = times.slice(-Math.ceil(limit))[0] ?? now;
+    const oldest = times[0] ?? now;
     const seconds = Math.max(1, Math.ceil((oldest + windowMs - now) / 1000));
     const headers: Record<string, string> = retryAfter ? { "retry-after": String(seconds) } : {};
     throw new RestError(429, "TooManyRequests", "Too many requests. Try again later.", undefined, headers);
   }
+}
+
+/** The index of the first time after `end`. */
+function firstAfter(times: readonly number[], end: number): number {
+  let index = 0;
+  while (index < times.length && (times[index] ?? 0) <= end) index += 1;
+  return index;
 }
