@@ -67,13 +67,22 @@ export class Program implements AsyncDisposable {
 
   /** Resolves when stdout has it; rejects when the program ends before. */
   prints(pattern: RegExp): Promise<void> {
+    return this.#shows(pattern, this.#child.stdout, () => this.#stdout);
+  }
+
+  /** The same of stderr. */
+  logs(pattern: RegExp): Promise<void> {
+    return this.#shows(pattern, this.#child.stderr, () => this.#stderr);
+  }
+
+  #shows(pattern: RegExp, stream: Readable, text: () => string): Promise<void> {
     return new Promise((resolve, reject) => {
       const look = () => {
-        if (!pattern.test(this.#stdout)) return;
-        this.#child.stdout.off("data", look);
+        if (!pattern.test(text())) return;
+        stream.off("data", look);
         resolve();
       };
-      this.#child.stdout.on("data", look);
+      stream.on("data", look);
       look();
       void this.ended.then(({ code }) => {
         const told = `${this.#stdout}${this.#stderr}`;
