@@ -1,0 +1,91 @@
+/** The packed tarball: what is in it, and that it works where nothing else of this project is. */
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, it } from "@jest/globals";
+import { CreateIdentityAndTokenDocument } from "../../operations/generated/operations";
+import { announced, Program } from "../commands/program";
+import { GraphqlClient } from "../support/graphql-client";
+
+const project = join(__dirname, "..", "..");
+const { version } = JSON.parse(readFileSync(join(project, "package.json"), "utf8")) as { version: string };
+
+interface Packed {
+  readonly filename: string;
+  readonly files: readonly { readonly path: string }[];
+}
+
+let folder: string;
+let packed: Packed;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "acs-token-gateway-package-"));
+  const output = await command(project, "npm", "pack", "--json", "--pack-destination", folder);
+  [packed] = JSON.parse(output) as [Packed];
+  await writeFile(join(folder, "package.json"), JSON.stringify({ name: "elsewhere", private: true }));
+  const quiet = ["--prefer-offline", "--no-audit", "--no-fund"];
+  await command(folder, "npm", "install", `./${packed.filename}`, ...quiet);
+}, 180_000);
+
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+it("has what a user needs, and nothing else", () => {
+  const paths = packed.files.map(({ path }) => path);
+  expect(paths).toEqual(
+    expect.arrayContaining([
+      "CHANGELOG.md",
+      "LICENSE",
+      "README.md",
+      "dist/bin/acs-token-gateway.js",
+      "dist/emulator/emulator.js",
+      "dist/explorer/index.html",
+      "dist/src/gateway.js",
+      "operations/quickstart.graphql",
+      "package.json",
+      "schema.graphql",
+    ]),
+  );
+  const allowed =
+    /^((dist|operations)\/.*[^/]|package\.json|schema\.graphql|(README|CHANGELOG)\.md|LICENSE)$/;
+  expect(paths.filter((path) => !allowed.test(path))).toEqual([]);
+  expect(paths.filter((path) => /(^|\/)(\.|test\/)|\.(tsbuildinfo|pem|key|log)$/.test(path))).toEqual([]);
+});
+
+it("says its version through npx", async () => {
+  expect(await command(folder, "npx", "--no-install", "acs-token-gateway", "--version")).toBe(`${version}\n`);
+});
+
+it("prints the very schema that is published with it", async () => {
+  const file = join("node_modules", "acs-token-gateway", "schema.graphql");
+  const printed = await command(folder, "npx", "--no-install", "acs-token-gateway", "schema");
+  expect(printed).toBe(readFileSync(join(folder, file), "utf8"));
+});
+
+it("starts, serves its explorer, issues a token and ends on Ctrl-C", async () => {
+  await using program = new Program({
+    file: join(folder, "node_modules", ".bin", "acs-token-gateway"),
+    cwd: folder,
+  });
+  const { url, origin, apiKey } = await announced(program);
+  const client = new GraphqlClient(url, { "x-api-key": apiKey });
+  const { createIdentity } = await client.data(CreateIdentityAndTokenDocument, { scopes: ["CHAT", "VOIP"] });
+  expect(createIdentity.accessToken?.token).toMatch(/^eyJ[\w-]+\.[\w-]+\.[\w-]+$/);
+  const explorer = await fetch(`${origin}/explorer`);
+  expect(explorer.status).toBe(200);
+  const [, script = ""] = /<script[^>]* src="([^"]+)"/.exec(await explorer.text()) ?? [];
+  expect((await fetch(new URL(script, `${origin}/explorer/`))).status).toBe(200);
+  expect(await program.end("SIGINT")).toMatchObject({ code: 0 });
+}, 30_000);
+
+/** Runs npm's commands as a user of another project does: without what the npm of this test run has set. */
+async function command(cwd: string, file: string, ...args: string[]): Promise<string> {
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !/^npm_(lifecycle|package|command|config_local_prefix)/.test(name) && name !== "NODE_ENV",
+  );
+  const { stdout } = await promisify(execFile)(file, args, { cwd, env: Object.fromEntries(inherited) });
+  return stdout;
+}
