@@ -44,13 +44,15 @@ it("has what a user needs, and nothing else", () => {
       "dist/emulator/emulator.js",
       "dist/explorer/index.html",
       "dist/src/gateway.js",
+      "docs/configuration.md",
+      "emulator/README.md",
       "operations/quickstart.graphql",
       "package.json",
       "schema.graphql",
     ]),
   );
   const allowed =
-    /^((dist|operations)\/.*[^/]|package\.json|schema\.graphql|(README|CHANGELOG)\.md|LICENSE)$/;
+    /^((dist|operations|docs)\/.*[^/]|package\.json|schema\.graphql|(emulator\/)?README\.md|CHANGELOG\.md|LICENSE)$/;
   expect(paths.filter((path) => !allowed.test(path))).toEqual([]);
   expect(paths.filter((path) => /(^|\/)(\.|test\/)|\.(tsbuildinfo|pem|key|log)$/.test(path))).toEqual([]);
 });
