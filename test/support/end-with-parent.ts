@@ -1,5 +1,6 @@
 /** Children of a test end with it, however it ends: Jest never runs what a test hangs on the process's "exit". */
 import { spawn, type ChildProcess } from "node:child_process";
+import type { Socket } from "node:net";
 
 /** A shell that waits for its input to end, which the kernel sees to when the test's process dies of anything. */
 const watch = 'read -r _; kill -s KILL -- "$0"';
@@ -16,8 +17,10 @@ export function endWithParent(child: ChildProcess, options: { readonly group?: b
     stdio: ["pipe", "ignore", "ignore"],
     detached: true,
   });
-  // Neither the watch nor its pipe keeps the test's process alive.
-  watcher.unref();
-  (watcher.stdin as unknown as { unref(): void }).unref();
+  // Neither of them keeps Jest from ending when a test has timed out and disposes of nothing.
+  for (const each of [watcher, child]) {
+    each.unref();
+    for (const pipe of each.stdio) (pipe as Socket | null | undefined)?.unref();
+  }
   child.once("exit", () => watcher.kill("SIGKILL"));
 }
