@@ -1,4 +1,6 @@
 /** The Azure room with an Entra credential over TLS, its bound on connections, and what it tells. */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import type { TokenCredential } from "@azure/core-auth";
 import { startEmulator, type Emulator } from "../emulator/emulator";
@@ -79,4 +81,20 @@ it("refuses an answer whose token lives longer than asked for, or is dead alread
   await expect(ahead.issueToken(identityId, ["chat"], 60, {})).rejects.toMatchObject({
     code: "UPSTREAM_UNAVAILABLE",
   });
+});
+
+it("keeps its deadlines while memory is being collected", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const { azure } = provider(entra);
+  const { identityId } = await azure.createIdentity(undefined, {});
+  emulator.faults.add({ kind: "hang", operation: "issueAccessToken", times: 1 });
+  const collecting = setInterval(collect, 20);
+  const startedAt = performance.now();
+  // The first attempt ends in time for a second.
+  await azure.issueToken(identityId, ["chat"], 60, {}).finally(() => {
+    clearInterval(collecting);
+  });
+  expect(performance.now() - startedAt).toBeLessThan(4_000);
+  await azure[Symbol.asyncDispose]();
 });

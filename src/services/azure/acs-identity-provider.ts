@@ -10,6 +10,7 @@ import {
 import { AzureKeyCredential, type TokenCredential } from "@azure/core-auth";
 import { identityNotFound } from "../../errors";
 import type { Clock } from "../clock";
+import { startDeadline } from "../deadline";
 import { resourceOf } from "../identities/identity-id";
 import type { Events } from "../telemetry/events";
 import { lifetimeMinutes as lifetimes } from "../tokens/token-key";
@@ -175,14 +176,15 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
 
   /** Sends until an answer, the last attempt or the deadline. Throws {@link UpstreamFailure}. */
   private async attempts<T>(operation: string, call: Cancellable, most: number, send: Send<T>): Promise<T> {
-    const deadline = AbortSignal.timeout(this.deadlineMs);
+    using deadline = startDeadline(this.deadlineMs, call.signal);
     const end = performance.now() + this.deadlineMs;
-    const cancel = call.signal ? AbortSignal.any([call.signal, deadline]) : deadline;
+    const cancel = deadline.signal;
     const attemptMs = most === 1 ? this.deadlineMs : Math.ceil(this.deadlineMs * attemptShare);
     for (let attempt = 1; ; attempt++) {
       const startedAt = performance.now();
       try {
-        const answer = await send({ abortSignal: AbortSignal.any([cancel, AbortSignal.timeout(attemptMs)]) });
+        using patience = startDeadline(attemptMs, cancel);
+        const answer = await send({ abortSignal: patience.signal });
         this.events.upstreamCall({
           operation,
           attempt,

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { GatewayError } from "../../errors";
 import type { CallOptions, IdentityProvider, IssuedToken, TeamsUserToken } from "../azure/identity-provider";
 import type { Clock } from "../clock";
+import { startDeadline } from "../deadline";
 import { checkIdentityId } from "../identities/identity-id";
 import type { Events } from "../telemetry/events";
 import { SingleFlight, type Flight } from "./single-flight";
@@ -229,12 +230,11 @@ export class TokenService {
   }
 
   private async withDeadline<T>(call: CallOptions, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const deadline = AbortSignal.timeout(this.azure.deadlineMs);
-    const signal = call.signal ? AbortSignal.any([call.signal, deadline]) : deadline;
+    using deadline = startDeadline(this.azure.deadlineMs, call.signal);
     try {
-      return await run(signal);
+      return await run(deadline.signal);
     } catch (error) {
-      if (error instanceof GatewayError || !signal.aborted) throw error;
+      if (error instanceof GatewayError || !deadline.signal.aborted) throw error;
       throw new GatewayError(
         "UPSTREAM_UNAVAILABLE",
         "Azure Communication Services did not answer in time. Try again.",
