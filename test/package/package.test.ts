@@ -57,6 +57,19 @@ it("has what a user needs, and nothing else", () => {
   expect(paths.filter((path) => /(^|\/)(\.|test\/)|\.(tsbuildinfo|pem|key|log)$/.test(path))).toEqual([]);
 });
 
+it("has no source map, and names no folder of the machine that it was built on", () => {
+  const paths = packed.files.map(({ path }) => path);
+  expect(paths.filter((path) => path.endsWith(".map"))).toEqual([]);
+  for (const path of paths) {
+    const text = readFileSync(join(folder, "node_modules", "acs-token-gateway", path), "latin1");
+    expect([path, text.includes(project), text.includes("sourceMappingURL=data:")]).toEqual([
+      path,
+      false,
+      false,
+    ]);
+  }
+});
+
 it("says its version through npx", async () => {
   expect(await command(folder, "npx", "--no-install", "acs-token-gateway", "--version")).toBe(`${version}\n`);
 });
