@@ -9,7 +9,13 @@ import { mustRun } from "./lib/run.mjs";
 const apiKey = "a-development-key-for-the-smoke-test";
 
 await main(async () => {
-  const env = { ...process.env, PORT: "0", EMULATOR_PORT: "0", DEVELOPMENT_API_KEY: apiKey };
+  const env = {
+    ...process.env,
+    PORT: "0",
+    EMULATOR_PORT: "0",
+    DEVELOPMENT_API_KEY: apiKey,
+    LOG_LEVEL: "warn",
+  };
   const gateway = spawn(process.execPath, [program], {
     cwd: root,
     env,
