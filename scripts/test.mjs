@@ -10,7 +10,8 @@ await main(async (args) => {
   await ensureBuilt();
   const tools = await ensureTools();
   const reporters = ["--reporters=default", "--reporters=<rootDir>/scripts/lib/count-reporter.mjs"];
-  const { code } = await run(process.execPath, [commandFile("jest", "bin/jest.js"), ...reporters, ...args], {
+  // The reporters come last: Jest would take paths that follow them for reporters too.
+  const { code } = await run(process.execPath, [commandFile("jest", "bin/jest.js"), ...args, ...reporters], {
     env: { ...process.env, ...tools, NODE_ENV: "test" },
   });
   process.exit(code);
