@@ -13,6 +13,7 @@ import { printSchema } from "./print-schema";
 import { quickstart } from "./quickstart";
 import { reportAndExit } from "./report";
 import { start } from "./start";
+import { StartupError } from "../src/main";
 
 const { version, description } = JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8")) as {
   version: string;
@@ -59,4 +60,14 @@ program
   .description("make an API key and its entry for API_KEYS, and an entry for TOKEN_ENCRYPTION_KEYS")
   .action(newKey);
 
+const [first] = process.argv.slice(2);
+if (first !== undefined && !first.startsWith("-") && !commandNames(program).includes(first)) {
+  reportAndExit(
+    new StartupError(`There is no command '${first}'. There are ${commandNames(program).join(", ")}.`),
+  );
+}
 program.parseAsync().catch(reportAndExit);
+
+function commandNames({ commands }: Command): string[] {
+  return [...commands.map((command) => command.name()), "help"];
+}

@@ -44,10 +44,12 @@ export class RedisConnection implements AsyncDisposable {
       enableAutoPipelining: true,
       retryStrategy: (attempt) => Math.min(50 * attempt, 1_000),
     });
+    let connected = false;
     let lastError: Error | undefined;
     redis.on("error", (error: Error) => {
       lastError = error;
-      onError(reasonOf(error));
+      // Before that, the error is thrown to whoever starts the gateway.
+      if (connected) onError(reasonOf(error));
     });
     try {
       await redis.connect();
@@ -59,6 +61,7 @@ export class RedisConnection implements AsyncDisposable {
         `Redis at ${addressOf(options.url)} does not answer (${reasonOf(lastError ?? error)}). Is it running, and is REDIS_URL right?`,
       );
     }
+    connected = true;
     return new RedisConnection(redis, options.keyPrefix);
   }
 
