@@ -140,7 +140,7 @@ describe("production", () => {
 
 describe("the command line", () => {
   it.each([
-    [["strat"], "too many arguments for 'start'"],
+    [["strat"], "There is no command 'strat'"],
     [["quickstart", "--ur", "x"], "unknown option '--ur'"],
   ])("refuses %j in one line", async (args, message) => {
     const { code, stderr } = await runProgram({ args });
