@@ -24,6 +24,8 @@ export interface ProgramOptions {
   /** The executable file; Node with the built command line when left out. */
   readonly file?: string;
   readonly cwd?: string;
+  /** Leads a process group, as what is started from a terminal does: signals reach all of it, as Ctrl-C does. */
+  readonly group?: boolean;
 }
 
 /** The environment that tests give to programs: nothing of the tester's own settings, free ports. */
@@ -38,15 +40,18 @@ export class Program implements AsyncDisposable {
   #stdout = "";
   #stderr = "";
   readonly #child: ChildProcessByStdio<null, Readable, Readable>;
+  readonly #group: boolean;
 
-  constructor({ args = [], environment, file, cwd }: ProgramOptions) {
+  constructor({ args = [], environment, file, cwd, group = false }: ProgramOptions) {
+    this.#group = group;
     const [command, before] = file === undefined ? [process.execPath, [programFile]] : [file, []];
     this.#child = spawn(command, [...before, ...args], {
       cwd,
       env: freshEnvironment(environment),
       stdio: ["ignore", "pipe", "pipe"],
+      detached: group,
     });
-    endWithParent(this.#child);
+    endWithParent(this.#child, { group });
     this.#child.stdout.setEncoding("utf8").on("data", (text: string) => (this.#stdout += text));
     this.#child.stderr.setEncoding("utf8").on("data", (text: string) => (this.#stderr += text));
     this.ended = once(this.#child, "close").then(([code, signal]) => ({
@@ -94,7 +99,13 @@ export class Program implements AsyncDisposable {
   }
 
   signal(signal: NodeJS.Signals): void {
-    this.#child.kill(signal);
+    if (!this.#group) this.#child.kill(signal);
+    else if (
+      this.#child.pid !== undefined &&
+      this.#child.exitCode === null &&
+      this.#child.signalCode === null
+    )
+      process.kill(-this.#child.pid, signal);
   }
 
   /** Sends a signal; resolves when the program has ended. */
