@@ -1,5 +1,6 @@
 /** A lost Redis loses no request and brings no revoked token back. */
 import { afterEach, beforeEach, expect, it } from "@jest/globals";
+import { Redis } from "ioredis";
 import {
   CreateIdentityDocument,
   IdentityDocument,
@@ -88,6 +89,18 @@ it("asks Azure one call at a time per key while Redis is away", async () => {
   expect(world.emulator.worked("issueAccessToken") - calls).toBeLessThanOrEqual(3);
 });
 
+it("issues again and again while Redis is full, and still revokes", async () => {
+  await configure("maxmemory", "1");
+  // Each takes no longer than Azure does: none waits for a lease that another has left behind.
+  const startedAt = performance.now();
+  for (const gateway of [0, 1, 0, 1]) expect((await issue(gateway)).source).toBe("ISSUED");
+  expect(performance.now() - startedAt).toBeLessThan(2_000);
+  await world.client.data(RevokeTokensDocument, { identityId: id });
+  await configure("maxmemory", "0");
+  await issue();
+  expect((await issue(1)).source).toBe("CACHE");
+});
+
 it("does not start on a Redis that is not there, and says which", async () => {
   await world.redis?.kill();
   await expect(world.addGateway()).rejects.toThrow(RedisUnusable);
@@ -95,6 +108,15 @@ it("does not start on a Redis that is not there, and says which", async () => {
     `127.0.0.1:${world.redis?.port ?? 0} does not answer (ECONNREFUSED)`,
   );
 });
+
+async function configure(parameter: string, value: string): Promise<void> {
+  const redis = new Redis(world.redis?.url ?? "");
+  try {
+    await redis.config("SET", parameter, value);
+  } finally {
+    redis.disconnect();
+  }
+}
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
   for (const deadline = Date.now() + 10_000; !(await condition());) {

@@ -35,8 +35,11 @@ export const revocationEffectMs = 15 * 60_000;
 
 /** How often an issuance that revocations overtake is begun anew. */
 const maxSuperseded = 3;
-/** How long an issuance waits for a pending revocation to end before it goes on without storing its token. */
-const revocationPatienceMs = 3_000;
+/**
+ * The share of its deadline that an issuance waits for others, a pending revocation or the holder of the lease, who
+ * may have died. Then it goes on without storing its token.
+ */
+const patienceShare = 0.3;
 const pollMs = { min: 25, max: 200 };
 const endTries = 3;
 
@@ -161,15 +164,12 @@ export class TokenService {
 
   /** One caller's way to a token after a miss: somebody else's, or one of its own under the lease. */
   private async obtain(key: TokenKey, force: boolean, flight: Flight): Promise<ServedToken> {
-    const startedAt = performance.now();
+    const patienceEnd = performance.now() + this.azure.deadlineMs * patienceShare;
     let ignoreToken = force;
     for (let superseded = 0; superseded < maxSuperseded;) {
+      const patient = performance.now() < patienceEnd;
       const turn = await this.orUndefined("acquire", () =>
-        this.store.acquire(key, {
-          leaseMs: this.leaseMs,
-          ignoreToken,
-          whileRevoking: performance.now() - startedAt > revocationPatienceMs,
-        }),
+        this.store.acquire(key, { leaseMs: this.leaseMs, ignoreToken, whileRevoking: !patient }),
       );
       switch (turn?.kind) {
         case undefined:
@@ -179,6 +179,7 @@ export class TokenService {
           ignoreToken = true;
           break;
         case "busy":
+          if (!patient) return this.issueUnstored(key, flight);
           await sleep(jitter(Math.min(turn.retryAfterMs, pollMs.max)), undefined, { signal: flight.signal });
           break;
         case "lease": {
@@ -194,7 +195,11 @@ export class TokenService {
           const committed = await this.orUndefined("commit", () =>
             this.store.commit(key, turn.lease, token, this.keepMs(issued)),
           );
-          if (committed === undefined) return this.issueUnstored(key, flight);
+          if (committed === undefined) {
+            // A store that is full takes no token, and would keep the next callers waiting for a lease nobody uses.
+            await this.orUndefined("release", () => this.store.release(key, turn.lease));
+            return this.issueUnstored(key, flight);
+          }
           if (committed !== "superseded") return { ...token, source: "issued" };
           superseded += 1;
           this.events.tokenSuperseded();
@@ -208,7 +213,7 @@ export class TokenService {
   }
 
   /**
-   * The way without a store. Azure is asked only after the flight has closed, so that nobody who began after a
+   * The way without the store. Azure is asked only after the flight has closed, so that nobody who began after a
    * revocation is given a token from before it; those who come meanwhile make up one next flight.
    */
   private async issueUnstored(key: TokenKey, flight: Flight): Promise<ServedToken> {
