@@ -89,6 +89,17 @@ it("asks Azure one call at a time per key while Redis is away", async () => {
   expect(world.emulator.worked("issueAccessToken") - calls).toBeLessThanOrEqual(3);
 });
 
+it("caches again at once after a revocation whose beginning Redis carried out too late to say so", async () => {
+  world.redis?.pause();
+  const revoking = world.client.data(RevokeTokensDocument, { identityId: id });
+  // By then the gateway has given up on the beginning, and it has not come to the end.
+  await until(() => Promise.resolve(world.emulator.worked("revokeAccessTokens") === 1));
+  world.redis?.resume();
+  await revoking;
+  expect((await issue()).source).toBe("ISSUED");
+  expect((await issue(1)).source).toBe("CACHE");
+});
+
 it("issues again and again while Redis is full, and still revokes", async () => {
   await configure("maxmemory", "1");
   // Each takes no longer than Azure does: none waits for a lease that another has left behind.

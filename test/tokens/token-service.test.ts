@@ -6,7 +6,7 @@ import { systemClock } from "../../src/services/clock";
 import { MemoryTokenStore } from "../../src/services/tokens/memory-token-store";
 import { tokenKey } from "../../src/services/tokens/token-key";
 import { TokenService } from "../../src/services/tokens/token-service";
-import type { CachedToken } from "../../src/services/tokens/token-store";
+import { newRevocation, type CachedToken } from "../../src/services/tokens/token-store";
 import { recordEvents } from "../support/recorded-events";
 
 it.each([
@@ -19,7 +19,7 @@ it.each([
   [
     "a gateway died half way through a revocation",
     async (store: MemoryTokenStore<CachedToken>, identityId: string) => {
-      await store.beginRevocation(identityId);
+      await store.beginRevocation(identityId, newRevocation());
     },
   ],
 ])("issues within the deadline after %s", async (_what, die) => {

@@ -2,7 +2,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { tokenKey, type TokenKey } from "../../src/services/tokens/token-key";
 import type { TokenScope } from "../../src/services/tokens/token-scope";
-import type { Acquired, CachedToken, Lease, TokenStore } from "../../src/services/tokens/token-store";
+import {
+  newRevocation,
+  type Acquired,
+  type CachedToken,
+  type Lease,
+  type TokenStore,
+} from "../../src/services/tokens/token-store";
 
 export interface StoreUnderTest extends AsyncDisposable {
   /** Two views of one store, as two gateways have them; the same object twice where a store is one process's. */
@@ -21,6 +27,12 @@ function freshKey(scopes: readonly TokenScope[] = ["chat"], minutes = 60): Token
 
 function token(text: string, key: TokenKey): CachedToken {
   return { token: text, scopes: key.scopes, expiresOn: 2_000_000_000_000 };
+}
+
+async function begin(store: TokenStore<CachedToken>, identityId: string): Promise<string> {
+  const revocation = newRevocation();
+  await store.beginRevocation(identityId, revocation);
+  return revocation;
 }
 
 function leaseOf(acquired: Acquired<CachedToken>): Lease {
@@ -125,7 +137,7 @@ export function describeTokenStore(name: string, start: () => Promise<StoreUnder
     it("reads nothing from before a revocation, from its beginning on", async () => {
       const key = freshKey();
       await put(key, "t");
-      const revocation = await a.beginRevocation(key.identityId);
+      const revocation = await begin(a, key.identityId);
       expect(await b.read(key)).toBeUndefined();
       await a.endRevocation(key.identityId, revocation);
       expect(await b.read(key)).toBeUndefined();
@@ -135,14 +147,14 @@ export function describeTokenStore(name: string, start: () => Promise<StoreUnder
     it("supersedes an issuance that a whole revocation overtook", async () => {
       const key = freshKey();
       const lease = leaseOf(await a.acquire(key, { leaseMs }));
-      await b.endRevocation(key.identityId, await b.beginRevocation(key.identityId));
+      await b.endRevocation(key.identityId, await begin(b, key.identityId));
       expect(await a.commit(key, lease, token("stale", key), 60_000)).toBe("superseded");
       expect(await a.read(key)).toBeUndefined();
     });
 
     it("supersedes an issuance that began while the revocation was pending and ended after it", async () => {
       const key = freshKey();
-      const revocation = await b.beginRevocation(key.identityId);
+      const revocation = await begin(b, key.identityId);
       const lease = leaseOf(await a.acquire(key, { leaseMs, whileRevoking: true }));
       await b.endRevocation(key.identityId, revocation);
       expect(await a.commit(key, lease, token("stale", key), 60_000)).toBe("superseded");
@@ -151,7 +163,7 @@ export function describeTokenStore(name: string, start: () => Promise<StoreUnder
 
     it("lets callers wait while a revocation is pending, and stores nothing for those that do not", async () => {
       const key = freshKey();
-      const revocation = await b.beginRevocation(key.identityId);
+      const revocation = await begin(b, key.identityId);
       expect((await a.acquire(key, { leaseMs })).kind).toBe("busy");
       const lease = leaseOf(await a.acquire(key, { leaseMs, whileRevoking: true }));
       expect(await a.commit(key, lease, token("t", key), 60_000)).toBe("revoking");
@@ -161,8 +173,8 @@ export function describeTokenStore(name: string, start: () => Promise<StoreUnder
 
     it("stores nothing until the last of several revocations has ended", async () => {
       const key = freshKey();
-      const first = await a.beginRevocation(key.identityId);
-      const second = await b.beginRevocation(key.identityId);
+      const first = await begin(a, key.identityId);
+      const second = await begin(b, key.identityId);
       await a.endRevocation(key.identityId, first);
       expect((await a.acquire(key, { leaseMs })).kind).toBe("busy");
       await b.endRevocation(key.identityId, second);
@@ -171,7 +183,7 @@ export function describeTokenStore(name: string, start: () => Promise<StoreUnder
 
     it("stores again after a revoker died half way, when no issuance from before can still be under way", async () => {
       const key = freshKey();
-      await a.beginRevocation(key.identityId);
+      await begin(a, key.identityId);
       if (world.stores[0] === world.stores[1]) {
         await world.pass(60_001);
         expect(await put(key, "t")).toBe("stored");
@@ -196,7 +208,7 @@ export function describeTokenStore(name: string, start: () => Promise<StoreUnder
       const [revoked, kept] = [freshKey(), freshKey()];
       await put(revoked, "r");
       await put(kept, "k");
-      await a.endRevocation(revoked.identityId, await a.beginRevocation(revoked.identityId));
+      await a.endRevocation(revoked.identityId, await begin(a, revoked.identityId));
       expect((await b.read(kept))?.token).toBe("k");
     });
 

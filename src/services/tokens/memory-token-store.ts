@@ -82,12 +82,11 @@ export class MemoryTokenStore<T extends object> implements TokenStore<T> {
     return Promise.resolve();
   }
 
-  beginRevocation(identityId: string): Promise<string> {
+  beginRevocation(identityId: string, revocation: string): Promise<void> {
     const record = this.record(identityId);
-    const revocation = randomUUID();
     this.purge(record);
     record.revocations.set(revocation, this.clock.now() + pendingRevocationMs);
-    return Promise.resolve(revocation);
+    return Promise.resolve();
   }
 
   endRevocation(identityId: string, revocation: string): Promise<void> {

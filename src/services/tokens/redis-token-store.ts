@@ -81,10 +81,8 @@ export class RedisTokenStore implements TokenStore<Buffer> {
     await this.run("release", key.identityId, key.field, lease.id);
   }
 
-  async beginRevocation(identityId: string): Promise<string> {
-    const revocation = randomId();
+  async beginRevocation(identityId: string, revocation: string): Promise<void> {
     await this.run("beginRevocation", identityId, revocation, pendingRevocationMs, randomId());
-    return revocation;
   }
 
   async endRevocation(identityId: string, revocation: string): Promise<void> {
@@ -109,7 +107,7 @@ function redisKey(identityId: string): string {
   return `{${createHash("sha256").update(identityId).digest("base64url").slice(0, 22)}}`;
 }
 
-/** Hexadecimal, so that it can stand in a Lua pattern. 96 bits. */
+/** 96 bits. */
 function randomId(): string {
   return randomBytes(12).toString("hex");
 }

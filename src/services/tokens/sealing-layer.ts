@@ -50,8 +50,8 @@ export class SealedTokenStore implements TokenStore<CachedToken> {
     return this.store.release(key, lease);
   }
 
-  beginRevocation(identityId: string): Promise<string> {
-    return this.store.beginRevocation(identityId);
+  beginRevocation(identityId: string, revocation: string): Promise<void> {
+    return this.store.beginRevocation(identityId, revocation);
   }
 
   endRevocation(identityId: string, revocation: string): Promise<void> {

@@ -1,5 +1,4 @@
 /** The rules of issue and revoke: serve from the cache what may be served, let one caller issue what may not. */
-import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { GatewayError } from "../../errors";
 import type { CallOptions, IdentityProvider, IssuedToken, TeamsUserToken } from "../azure/identity-provider";
@@ -10,7 +9,7 @@ import type { Events } from "../telemetry/events";
 import { SingleFlight, type Flight } from "./single-flight";
 import { canonicalScopes, checkLifetime, tokenKey, type TokenKey } from "./token-key";
 import { tokenScopes, type TokenScope } from "./token-scope";
-import { StoreUnavailable, type CachedToken, type TokenStore } from "./token-store";
+import { newRevocation, StoreUnavailable, type CachedToken, type TokenStore } from "./token-store";
 
 /** A token, and where it came from. */
 export interface ServedToken extends CachedToken {
@@ -121,9 +120,8 @@ export class TokenService {
     cause: "revocation" | "deletion",
     act: () => Promise<void>,
   ): Promise<void> {
-    const revocation =
-      (await this.orUndefined("beginRevocation", () => this.store.beginRevocation(identityId))) ??
-      randomBytes(12).toString("hex");
+    const revocation = newRevocation();
+    await this.orUndefined("beginRevocation", () => this.store.beginRevocation(identityId, revocation));
     let confirmed: boolean;
     try {
       await act();

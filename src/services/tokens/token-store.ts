@@ -19,6 +19,7 @@
  * `forceRefresh` is the cure. A store that fails throws {@link StoreUnavailable}; its state is then unknown, and a
  * command that timed out may still run later, which the rules above allow for.
  */
+import { randomBytes } from "node:crypto";
 import type { TokenKey } from "./token-key";
 import type { TokenScope } from "./token-scope";
 
@@ -51,6 +52,11 @@ export type Acquired<T> =
  */
 export type Committed = "stored" | "revoking" | "superseded";
 
+/** A new revocation's id: 96 random bits in hexadecimal, which can stand in a Lua pattern. */
+export function newRevocation(): string {
+  return randomBytes(12).toString("hex");
+}
+
 /** How a lease is asked for. */
 export interface AcquireOptions {
   /** How long the lease lasts, in milliseconds: at least as long as an issuance may take. */
@@ -73,8 +79,8 @@ export interface TokenStore<T> {
   commit(key: TokenKey, lease: Lease, value: T, keepMs: number): Promise<Committed>;
   /** Gives the lease back after a failed issuance; does nothing when it is no longer held. */
   release(key: TokenKey, lease: Lease): Promise<void>;
-  /** Step one of a revocation; returns its id. */
-  beginRevocation(identityId: string): Promise<string>;
+  /** Step one of a revocation. Its caller makes up the id, to end by it even a begin whose answer was lost. */
+  beginRevocation(identityId: string, revocation: string): Promise<void>;
   /** Last step of a revocation; may be called again, and without a begin that succeeded. */
   endRevocation(identityId: string, revocation: string): Promise<void>;
 }
