@@ -115,6 +115,19 @@ it.each([
   expect(world.emulator.identities.list().length).toBe(before + 1);
 });
 
+it.each([
+  ["createIdentity", String(CreateIdentityDocument)],
+  [
+    "exchangeTeamsToken",
+    `mutation { exchangeTeamsToken(input: {teamsUserAadToken: "x", clientId: "y", userObjectId: "z"}) { accessToken { token } } }`,
+  ],
+])("blames no identity of the caller's for a 404 to %s, which names none", async (operation, document) => {
+  world.emulator.faults.add({ kind: "status", status: 404, operation, times: 1 });
+  const error = await world.client.error(document);
+  expect(error).toMatchObject({ status: 502, extensions: { code: "UPSTREAM_REJECTED" } });
+  expect(error.extensions).not.toHaveProperty("argument");
+});
+
 it("serves what is cached while Azure is away", async () => {
   const first = await issue();
   world.emulator.faults.add({ kind: "hang" });

@@ -141,9 +141,11 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
   }
 
   async exchangeTeamsToken(teams: TeamsUserToken, call: CallOptions): Promise<IssuedToken> {
-    const answer = await this.repeatable("exchangeTeamsToken", call, (options) =>
+    const answer = await this.attempts("exchangeTeamsToken", call, maxAttempts, (options) =>
       this.client.getTokenForTeamsUser({ ...teams, ...options }),
-    );
+    ).catch((error: unknown) => {
+      throw inOurWords(error);
+    });
     return checkedToken(answer, this.clock.now(), lifetimes.max * 60_000);
   }
 
@@ -164,7 +166,7 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
 
   private once<T>(operation: string, call: Cancellable, send: Send<T>): Promise<T> {
     return this.attempts(operation, call, 1, send).catch((error: unknown) => {
-      throw inOurWords(error, "input");
+      throw inOurWords(error);
     });
   }
 
@@ -230,7 +232,7 @@ interface Cancellable {
 type Send<T> = (options: { abortSignal: AbortSignal }) => Promise<T>;
 
 /** What callers get: an {@link UpstreamFailure} mapped, our own errors as they are. */
-function inOurWords(error: unknown, identityArgument: string): unknown {
+function inOurWords(error: unknown, identityArgument?: string): unknown {
   return error instanceof UpstreamFailure ? error.toGatewayError(identityArgument) : error;
 }
 

@@ -40,9 +40,11 @@ export class UpstreamFailure extends Error {
     return this.status === undefined || this.status === 408 || this.status >= 500;
   }
 
-  /** The same in the words of the gateway's callers. */
-  toGatewayError(identityArgument: string): GatewayError {
-    if (this.identityGone || this.code === "IdentityNotOwned") return identityNotFound(identityArgument);
+  /** The same in the words of the gateway's callers. `identityArgument` names the identity, if the call was about one. */
+  toGatewayError(identityArgument?: string): GatewayError {
+    if (identityArgument !== undefined && (this.identityGone || this.code === "IdentityNotOwned")) {
+      return identityNotFound(identityArgument);
+    }
     switch (this.status) {
       case 429:
         return new GatewayError(
@@ -56,6 +58,7 @@ export class UpstreamFailure extends Error {
       case 400:
       case 401:
       case 403:
+      case 404:
         return this.refusal();
       default:
         return new GatewayError(
