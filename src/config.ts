@@ -349,7 +349,7 @@ export function describeConfig(config: Config): Record<string, unknown> {
     acs: { ...config.acs, accessKey: config.acs.accessKey ? fingerprint(config.acs.accessKey) : "Entra" },
     redis: config.redis && {
       ...config.redis,
-      url: config.redis.url.replace(/\/\/[^@/]*@/, "//[credentials]@"),
+      url: withoutCredentials(config.redis.url),
     },
     tokens: {
       ...config.tokens,
@@ -360,6 +360,12 @@ export function describeConfig(config: Config): Record<string, unknown> {
       developmentKey: config.access.developmentKey ? "set" : undefined,
     },
   };
+}
+
+/** Parsed, because a password may hold an `@`; the query may hold anything that ioredis takes, passwords too. */
+function withoutCredentials(url: string): string {
+  const { protocol, username, password, host, pathname } = new URL(url);
+  return `${protocol}//${username || password ? "[credentials]@" : ""}${host}${pathname}`;
 }
 
 function fingerprint(secret: string | Buffer): string {

@@ -180,6 +180,15 @@ it("shows the configuration in effect without its secrets", () => {
   );
 });
 
+it.each(["redis://:pa@ssword@host:6379/2", "redis://host:6379/2?password=ssword"])(
+  "shows nothing of the password in %s",
+  (url) => {
+    const shown = JSON.stringify(describeConfig(loadConfig({ ...acs, REDIS_URL: url })));
+    expect(shown).not.toContain("ssword");
+    expect(shown).toContain("host:6379/2");
+  },
+);
+
 it("has every variable in the documentation, and no other", () => {
   const page = readFileSync(join(__dirname, "..", "docs", "configuration.md"), "utf8");
   const documented = [...page.matchAll(/^\| `([A-Z_]+)`/gm)].map(([, name]) => name);
