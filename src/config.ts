@@ -152,7 +152,8 @@ const variables = z.object({
     .uuid("must be the resource's immutable id, a GUID")
     .optional()
     .describe("refuses other resources' identities from the first request on; learned from Azure otherwise"),
-  ACS_TIMEOUT_MS: wholeNumber(1_000, 60_000)
+  // A revocation that dies half way must stay pending for longer than itself and an issuance: one minute in all.
+  ACS_TIMEOUT_MS: wholeNumber(1_000, 20_000)
     .default(10_000)
     .describe("deadline of a call to Azure, all attempts"),
   ACS_MAX_CONNECTIONS: wholeNumber(1, 1_000).default(50).describe("connections to Azure at once"),

@@ -49,7 +49,8 @@ describe("refuses, naming the variable and saying what it wants", () => {
   it.each([
     [{ PORT: "http" }, "PORT must be a whole number from 0 to 65535."],
     [{ PORT: "65536" }, "PORT must be a whole number from 0 to 65535."],
-    [{ ACS_TIMEOUT_MS: "10" }, "ACS_TIMEOUT_MS must be a whole number from 1000 to 60000."],
+    [{ ACS_TIMEOUT_MS: "10" }, "ACS_TIMEOUT_MS must be a whole number from 1000 to 20000."],
+    [{ ACS_TIMEOUT_MS: "20001" }, "ACS_TIMEOUT_MS must be a whole number from 1000 to 20000."],
     [{ ACS_MAX_CONNECTIONS: "0" }, "ACS_MAX_CONNECTIONS must be a whole number from 1 to 1000."],
     [{ ACS_RESOURCE_ID: "contoso" }, "ACS_RESOURCE_ID must be the resource's immutable id, a GUID."],
     [{ REDIS_URL: "localhost:6379" }, "REDIS_URL must look like redis://host:6379"],
