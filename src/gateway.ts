@@ -10,11 +10,12 @@ import { ClosingList } from "./closing-list";
 import type { Config } from "./config";
 import { packageRoot } from "./package-root";
 import { accessRules } from "./resolvers/access-rules";
-import { IdentityResolver } from "./resolvers/identity-resolver";
+import { identityByReference, IdentityResolver } from "./resolvers/identity-resolver";
 import { presentErrors } from "./resolvers/present-error";
 import { requestContext, type RequestContext } from "./resolvers/request-context";
 import { TokenResolver } from "./resolvers/token-resolver";
 import { buildGatewaySchema } from "./schema/build-schema";
+import { knownOperationTypes } from "./schema/known-operation-types";
 import { Explorer } from "./server/explorer";
 import { HttpServer } from "./server/http-server";
 import { sandbox } from "./server/sandbox";
@@ -85,6 +86,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     stopOnTerminationSignals: false,
     persistedQueries: false,
     parseOptions: { maxLexicalTokens: 1_000 },
+    validationRules: [knownOperationTypes],
     plugins: [
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
@@ -120,7 +122,9 @@ export async function gatewayTypeDefs(): Promise<string> {
 }
 
 function describeApi(tokens: TokenService, identities: IdentityService) {
-  return buildGatewaySchema([new TokenResolver(tokens), new IdentityResolver(identities)], accessRules);
+  return buildGatewaySchema([new TokenResolver(tokens), new IdentityResolver(identities)], accessRules, {
+    Identity: identityByReference,
+  });
 }
 
 function tokenStore(

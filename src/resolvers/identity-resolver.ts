@@ -16,6 +16,11 @@ import { IdentityService } from "../services/identities/identity-service";
 import type { RequestContext } from "./request-context";
 import { toAccessToken } from "./to-access-token";
 
+/** The identity that a federation router refers to: its id is checked like any other argument. */
+export function identityByReference({ id }: Readonly<Record<string, unknown>>): Identity {
+  return { id: checkIdentityId(typeof id === "string" ? id : "", "representations.id") };
+}
+
 @Resolver(() => Identity)
 export class IdentityResolver {
   constructor(private readonly identities: IdentityService) {}

@@ -26,6 +26,7 @@ export function presentErrors(
     const foundByGraphql =
       unwrapResolverError(error) === error && typeof code === "string" && requestErrors.has(code);
     if (foundByGraphql) return formatted;
+    if (isTooManyErrors(error)) return { ...formatted, extensions: { code: "BAD_USER_INPUT" } };
     const errorId = events.internalError(cause);
     const where = formatted.path ? { path: formatted.path } : {};
     return {
@@ -34,6 +35,16 @@ export function presentErrors(
       extensions: { code: "INTERNAL_SERVER_ERROR", errorId },
     };
   };
+}
+
+/** graphql-js's last word on variables with more than fifty errors, which Apollo knows no code for. */
+function isTooManyErrors(error: unknown): boolean {
+  return (
+    error instanceof GraphQLError &&
+    error.originalError === undefined &&
+    error.path === undefined &&
+    error.message.startsWith("Too many errors processing variables")
+  );
 }
 
 /** What was thrown: by a resolver, or while the context was made, where Apollo's own function does not look. */

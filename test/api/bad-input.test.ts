@@ -115,6 +115,33 @@ it("refuses scopes and fields that the schema does not have, naming where they s
   expect(broken.extensions.code).toBe("GRAPHQL_PARSE_FAILED");
 });
 
+it.each([
+  ["a subscription", "subscription { x }", {}, "GRAPHQL_VALIDATION_FAILED"],
+  [
+    "sixty wrong scopes",
+    issue,
+    { input: { scopes: Array.from({ length: 60 }, () => "PHONE") } },
+    "BAD_USER_INPUT",
+  ],
+  ...[
+    { __typename: "Identity", id: { a: 1 } },
+    { __typename: "Identity" },
+    { __typename: "Query" },
+    {},
+    "x",
+  ].map((reference): [string, string, object, string] => [
+    `the reference ${JSON.stringify(reference)}`,
+    `query ($of: [_Any!]!) { _entities(representations: $of) { ... on Identity { id } } }`,
+    { of: [reference] },
+    "BAD_USER_INPUT",
+  ]),
+])("takes %s for the caller's fault, not for its own", async (_what, document, variables, code) => {
+  const { status, errors } = await world.client.send(document, variables);
+  expect(status).toBe(400);
+  expect(new Set(errors?.map(({ extensions }) => extensions.code))).toEqual(new Set([code]));
+  expect(world.events.lines.join()).not.toContain("internal error");
+});
+
 it("refuses the identity of another resource before Azure is asked, once the resource is known", async () => {
   const before = world.emulator.counts.snapshot().operations;
   const error = await world.client.error(issue, { input: { identityId: foreign, scopes: ["CHAT"] } });
