@@ -1,13 +1,24 @@
-/** Whoever holds the right to issue may die with it: the others get their tokens all the same. */
+/** A token is issued whoever has died, and none is served that a revocation has overtaken on its way. */
 import { expect, it } from "@jest/globals";
-import { startEmulator } from "../../emulator/emulator";
+import { startEmulator, type Emulator } from "../../emulator/emulator";
 import { AcsIdentityProvider } from "../../src/services/azure/acs-identity-provider";
 import { systemClock } from "../../src/services/clock";
 import { MemoryTokenStore } from "../../src/services/tokens/memory-token-store";
-import { tokenKey } from "../../src/services/tokens/token-key";
+import { tokenKey, type TokenKey } from "../../src/services/tokens/token-key";
 import { TokenService } from "../../src/services/tokens/token-service";
-import { newRevocation, type CachedToken } from "../../src/services/tokens/token-store";
+import { newRevocation, type AcquireOptions, type CachedToken } from "../../src/services/tokens/token-store";
 import { recordEvents } from "../support/recorded-events";
+
+const minRemainingMs = 15 * 60_000;
+
+async function azureOn(emulator: Emulator) {
+  const [, accessKey = ""] = /accesskey=(.*)$/.exec(emulator.connectionString) ?? [];
+  const options = { endpoint: emulator.url, credential: { accessKey }, deadlineMs: 1_000, maxSockets: 5 };
+  const azure = new AcsIdentityProvider(options, systemClock, recordEvents());
+  const { identityId } = await azure.createIdentity(undefined, {});
+  const request = { identityId, scopes: ["chat"], lifetimeMinutes: 60, forceRefresh: false } as const;
+  return { azure, identityId, request };
+}
 
 it.each([
   [
@@ -24,16 +35,66 @@ it.each([
   ],
 ])("issues within the deadline after %s", async (_what, die) => {
   await using emulator = await startEmulator({ limits: false });
-  const [, accessKey = ""] = /accesskey=(.*)$/.exec(emulator.connectionString) ?? [];
-  const events = recordEvents();
-  const options = { endpoint: emulator.url, credential: { accessKey }, deadlineMs: 1_000, maxSockets: 5 };
-  await using azure = new AcsIdentityProvider(options, systemClock, events);
+  const { azure, identityId, request } = await azureOn(emulator);
   const store = new MemoryTokenStore<CachedToken>(systemClock, 10);
-  const tokens = new TokenService(store, azure, systemClock, events, 15 * 60_000);
-  const { identityId } = await azure.createIdentity(undefined, {});
+  const tokens = new TokenService(store, azure, systemClock, recordEvents(), minRemainingMs);
   await die(store, identityId, azure.credentialFingerprint);
-  const request = { identityId, scopes: ["chat"], lifetimeMinutes: 60, forceRefresh: false } as const;
   const { token, source } = await tokens.issue(request, {});
   expect(source).toBe("issued");
   expect(emulator.introspect(token)).toMatchObject({ active: true, identityId });
+  await azure[Symbol.asyncDispose]();
+});
+
+/** A store whose answers to `read` and `acquire` can be kept under way, to arrive together. */
+class DistantStore extends MemoryTokenStore<CachedToken> {
+  asked = 0;
+  private arrival = Promise.resolve();
+
+  /** Keeps what is answered from now on under way; returns how to let it arrive. */
+  hold(): () => void {
+    let arrive: () => void = () => undefined;
+    this.arrival = new Promise((resolve) => (arrive = resolve));
+    return () => {
+      arrive();
+    };
+  }
+
+  override read(key: TokenKey) {
+    return this.delay(super.read(key));
+  }
+
+  override acquire(key: TokenKey, options: AcquireOptions) {
+    return this.delay(super.acquire(key, options));
+  }
+
+  private async delay<T>(answer: Promise<T>): Promise<T> {
+    this.asked += 1;
+    await this.arrival;
+    return answer;
+  }
+}
+
+it("shares no cached token with who came after a revocation that overtook it on its way", async () => {
+  await using emulator = await startEmulator({ limits: false });
+  const { azure, identityId, request } = await azureOn(emulator);
+  const store = new DistantStore(systemClock, 10);
+  const tokens = new TokenService(store, azure, systemClock, recordEvents(), minRemainingMs);
+  const elsewhere = new TokenService(store, azure, systemClock, recordEvents(), minRemainingMs);
+  const issued = await azure.issueToken(identityId, ["chat"], 60, {});
+
+  const missArrives = store.hold();
+  const early = tokens.issue(request, {});
+  store.hold()();
+  await elsewhere.remember(identityId, ["chat"], 60, issued);
+  const asked = store.asked;
+  const bothArrive = store.hold();
+  missArrives();
+  while (store.asked === asked) await new Promise((resolve) => setImmediate(resolve));
+  await elsewhere.revoke(identityId);
+  const late = tokens.issue(request, {});
+  bothArrive();
+
+  expect(await early).toMatchObject({ source: "cache", token: issued.token });
+  expect(emulator.introspect((await late).token)).toMatchObject({ active: true });
+  await azure[Symbol.asyncDispose]();
 });

@@ -173,7 +173,11 @@ export class TokenService {
         case undefined:
           return this.issueUnstored(key, flight);
         case "token":
-          if (this.isFresh(turn.token)) return { ...turn.token, source: "cache" };
+          if (this.isFresh(turn.token)) {
+            // A revocation may have overtaken this answer: whoever comes now has asked the store after it.
+            flight.close();
+            return { ...turn.token, source: "cache" };
+          }
           ignoreToken = true;
           break;
         case "busy":
