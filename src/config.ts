@@ -91,7 +91,8 @@ const url = (protocols: readonly string[], example: string) =>
   z
     .string()
     .refine(
-      (value) => URL.canParse(value) && protocols.includes(new URL(value).protocol),
+      (value) =>
+        URL.canParse(value) && protocols.includes(new URL(value).protocol) && new URL(value).host !== "",
       `must look like ${example}`,
     );
 

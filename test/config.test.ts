@@ -54,6 +54,7 @@ describe("refuses, naming the variable and saying what it wants", () => {
     [{ ACS_MAX_CONNECTIONS: "0" }, "ACS_MAX_CONNECTIONS must be a whole number from 1 to 1000."],
     [{ ACS_RESOURCE_ID: "contoso" }, "ACS_RESOURCE_ID must be the resource's immutable id, a GUID."],
     [{ REDIS_URL: "localhost:6379" }, "REDIS_URL must look like redis://host:6379"],
+    [{ REDIS_URL: "redis:localhost" }, "REDIS_URL must look like redis://host:6379"],
     [{ REDIS_TIMEOUT_MS: "-1" }, "REDIS_TIMEOUT_MS must be a whole number"],
     [{ TOKEN_ENCRYPTION_KEYS: "k1:short" }, "TOKEN_ENCRYPTION_KEYS must be <key id>:<base64 of 32 bytes>"],
     [
