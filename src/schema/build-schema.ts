@@ -53,7 +53,10 @@ export async function buildGatewaySchema<TContext extends object>(
 
 function withReferences(resolvers: SubgraphResolvers, entities: EntityReferences): SubgraphResolvers {
   const merged = { ...resolvers };
-  for (const [type, __resolveReference] of Object.entries(entities)) {
+  for (const [type, make] of Object.entries(entities)) {
+    // In a promise, so that one bad reference is null and an error, and the others of its batch are answered.
+    const __resolveReference = (reference: Readonly<Record<string, unknown>>) =>
+      Promise.resolve(reference).then(make);
     merged[type] = { ...(resolvers[type] as object), __resolveReference };
   }
   return merged;

@@ -142,6 +142,16 @@ it.each([
   expect(world.events.lines.join()).not.toContain("internal error");
 });
 
+it("answers the good references of a batch with a bad one in it", async () => {
+  const of = [id, "me"].map((each) => ({ __typename: "Identity", id: each }));
+  const { data, errors } = await world.client.send(
+    `query ($of: [_Any!]!) { _entities(representations: $of) { ... on Identity { id } } }`,
+    { of },
+  );
+  expect(data).toEqual({ _entities: [{ id }, null] });
+  expect(errors).toMatchObject([{ path: ["_entities", 1], extensions: { code: "BAD_USER_INPUT" } }]);
+});
+
 it("refuses the identity of another resource before Azure is asked, once the resource is known", async () => {
   const before = world.emulator.counts.snapshot().operations;
   const error = await world.client.error(issue, { input: { identityId: foreign, scopes: ["CHAT"] } });
