@@ -28,7 +28,7 @@ interface BroughtEmulator extends AsyncDisposable {
 }
 
 async function bringEmulator(environment: Environment): Promise<BroughtEmulator> {
-  const port = environment.EMULATOR_PORT === undefined ? 4010 : Number(environment.EMULATOR_PORT);
+  const port = !environment.EMULATOR_PORT ? 4010 : Number(environment.EMULATOR_PORT);
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
     throw new StartupError("EMULATOR_PORT must be a whole number from 0 to 65535.");
   }
