@@ -33,10 +33,15 @@ export interface AuditRequest {
 /** A connection string that is none. The message does not repeat it: it may hold a key. */
 export class ConnectionStringError extends Error {}
 
-/** Sends signed requests to one resource. */
-export class AuditClient {
+/** Longer than any answer of Azure's that was recorded; a check fails after it instead of waiting for ever. */
+const deadlineMs = 30_000;
+
+/** Sends signed requests to one resource. Disposing of it deletes the identities that it made, wanted or not. */
+export class AuditClient implements AsyncDisposable {
   private readonly endpoint: string;
   private readonly key: string;
+  /** The ids of identities made and not deleted yet. */
+  private readonly left = new Set<string>();
 
   constructor(connectionString: string) {
     const [, endpoint, key] = /endpoint=(.*?)\/?;accesskey=([^;]*)/i.exec(connectionString) ?? [];
@@ -66,26 +71,39 @@ export class AuditClient {
         ...request.headers,
       },
       ...(sent === "" ? {} : { body: sent }),
+      signal: AbortSignal.timeout(deadlineMs),
     });
     const text = await response.text();
-    return { status: response.status, headers: response.headers, text, json: parsed(text) };
+    const answer = { status: response.status, headers: response.headers, text, json: parsed(text) };
+    this.remember(method, path, answer);
+    return answer;
+  }
+
+  private remember(method: string, path: string, { status, json }: AuditAnswer): void {
+    const id = (json?.identity as { id?: unknown } | undefined)?.id;
+    if (method === "POST" && typeof id === "string") this.left.add(id);
+    if (method === "DELETE" && status === 204)
+      this.left.delete(decodeURIComponent(path.slice("/identities/".length)));
+  }
+
+  /** Tries each once: what a check found out is worth more than what is left when that fails. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const paths = [...this.left].map((id) => `/identities/${encodeURIComponent(id)}`);
+    await Promise.allSettled(paths.map((path) => this.send({ method: "DELETE", path })));
   }
 
   /** A new identity's id. */
   async createIdentity(): Promise<string> {
-    const { json } = await this.send({ path: "/identities" });
-    return String((json?.identity as { id?: unknown } | undefined)?.id);
+    const { status, json } = await this.send({ path: "/identities" });
+    const id = (json?.identity as { id?: unknown } | undefined)?.id;
+    if (typeof id !== "string") throw new Error(`no identity was created: status ${status}`);
+    return id;
   }
 
-  /** Calls `use` with a new identity, and deletes it afterwards whatever happens. */
+  /** Calls `use` with a new identity and its path. */
   async withIdentity(use: (id: string, path: string) => Promise<void>): Promise<void> {
     const id = await this.createIdentity();
-    const path = `/identities/${encodeURIComponent(id)}`;
-    try {
-      await use(id, path);
-    } finally {
-      await this.send({ method: "DELETE", path });
-    }
+    await use(id, `/identities/${encodeURIComponent(id)}`);
   }
 }
 

@@ -4,7 +4,9 @@ import type { Counts } from "./counts";
 import type { Fault, Faults } from "./faults";
 import type { Identities } from "./identities";
 import type { JwtKey } from "./jwt";
-import type { EntraStandIn, TeamsUser } from "./entra-stand-in";
+import type { EntraStandIn } from "./entra-stand-in";
+import type { LiveSettings } from "./live-settings";
+import type { RateLimits } from "./rate-limits";
 
 /** Whether a token is good, and if not, why and since when (RFC 7662 in spirit). Times in milliseconds. */
 export type Introspection =
@@ -27,7 +29,11 @@ export interface ControlParts {
   readonly faults: Faults;
   readonly counts: Counts;
   readonly entra: EntraStandIn;
+  readonly limits: RateLimits;
+  readonly settings: LiveSettings;
 }
+
+type Body = Readonly<Record<string, unknown>>;
 
 /** The path below which everything is the emulator's own. */
 export const controlPath = "/_emulator/";
@@ -49,20 +55,27 @@ export class Control {
       : { active: false, reason: state.reason, since: state.at, ...facts };
   }
 
-  /** The answer to a request below {@link controlPath}; undefined when there is no such route. */
-  async answer(
-    method: string,
-    path: string,
-    body: Readonly<Record<string, unknown>>,
-  ): Promise<object | undefined> {
-    const { key, identities, faults, counts, entra } = this.parts;
+  /** Back to an emulator without a past: identities, counts, faults, rate windows and required claims are gone. */
+  reset(): void {
+    const { identities, counts, faults, limits, entra } = this.parts;
+    for (const part of [identities, counts, limits]) part.reset();
+    faults.clear();
+    entra.requiredClaims = undefined;
+  }
+
+  /**
+   * The answer to a request below {@link controlPath}; undefined when there is no such route. Rejects with `RangeError`
+   * when the body is not what the route takes.
+   */
+  async answer(method: string, path: string, body: Body): Promise<object | undefined> {
+    const { key, identities, faults, counts, entra, settings } = this.parts;
     switch (`${method} ${path.slice(controlPath.length)}`) {
       case "GET health":
         return { status: "ok" };
       case "GET jwks":
         return { keys: [key.jwk] };
       case "POST introspect":
-        return this.introspect(String(body.token));
+        return this.introspect(text(body, "token"));
       case "GET identities":
         return { identities: identities.list() };
       case "GET counts":
@@ -79,14 +92,28 @@ export class Control {
         faults.clear();
         return { faults: [] };
       case "POST rotate-key":
-        return identities.rotateKey(
-          identities.resource(body.resourceId as string | undefined),
-          body.key === "secondary" ? "secondary" : "primary",
-        );
+        return identities.rotateKey(identities.resource(optionalText(body, "resourceId")), whichKey(body));
       case "POST entra-token":
-        return { access_token: await entra.token(body) };
+        return { access_token: await entra.token(applicationIn(body)) };
       case "POST teams-token":
-        return { access_token: await entra.teamsToken(body as unknown as TeamsUser) };
+        return {
+          access_token: await entra.teamsToken({
+            clientId: text(body, "clientId"),
+            userObjectId: text(body, "userObjectId"),
+            ...lifetimeIn(body),
+          }),
+        };
+      case "POST required-claims":
+        entra.requiredClaims = optionalText(body, "claims");
+        return {};
+      case "GET settings":
+        return settings.values();
+      case "PATCH settings":
+        settings.change(body);
+        return settings.values();
+      case "POST reset":
+        this.reset();
+        return {};
       default:
         return undefined;
     }
@@ -105,5 +132,38 @@ export function mayControl(
   const local = host === "localhost" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
   const foreign = headers.origin !== undefined || headers["sec-fetch-site"] === "cross-site";
   const json = String(headers["content-type"] ?? "").startsWith("application/json");
-  return local && !foreign && (method !== "POST" || json);
+  return local && !foreign && (method === "GET" || method === "DELETE" || json);
+}
+
+function optionalText(body: Body, name: string): string | undefined {
+  const value = body[name];
+  if (value === undefined || typeof value === "string") return value;
+  throw new RangeError(`${name} is a string.`);
+}
+
+function text(body: Body, name: string): string {
+  const value = optionalText(body, name);
+  if (value === undefined) throw new RangeError(`${name} is missing.`);
+  return value;
+}
+
+function whichKey({ key = "primary" }: Body): "primary" | "secondary" {
+  if (key !== "primary" && key !== "secondary") throw new RangeError("key is primary or secondary.");
+  return key;
+}
+
+/** A negative lifetime makes a token that has expired. */
+function lifetimeIn({ expiresInSeconds }: Body): { expiresInSeconds?: number } {
+  if (expiresInSeconds === undefined) return {};
+  if (typeof expiresInSeconds !== "number") throw new RangeError("expiresInSeconds is a number.");
+  return { expiresInSeconds };
+}
+
+function applicationIn(body: Body) {
+  const [audience, claims] = [optionalText(body, "audience"), optionalText(body, "claims")];
+  return {
+    ...(audience === undefined ? {} : { audience }),
+    ...(claims === undefined ? {} : { claims }),
+    ...lifetimeIn(body),
+  };
 }

@@ -8,6 +8,7 @@ import { Counts } from "./counts";
 import { EntraStandIn } from "./entra-stand-in";
 import { Faults } from "./faults";
 import { Identities } from "./identities";
+import { LiveSettings } from "./live-settings";
 import { RateLimits } from "./rate-limits";
 import { RequestHandler } from "./request-handler";
 import { settingsFrom, type EmulatorOptions } from "./settings";
@@ -18,7 +19,7 @@ export type { EmulatorOptions, ResourceOptions } from "./settings";
 export type { Fault, FaultKind } from "./faults";
 export type { Introspection } from "./control";
 
-/** A running emulator. Disposing of it cuts every connection and writes the state file, if there is one. */
+/** A running emulator. */
 export interface Emulator extends AsyncDisposable {
   /** `http://127.0.0.1:<port>`. */
   readonly url: string;
@@ -44,6 +45,13 @@ export interface Emulator extends AsyncDisposable {
   worked(operation: string): number;
   /** Connections accepted so far, over http and https. */
   connections(): number;
+  /** What may change while it runs. */
+  readonly settings: LiveSettings;
+  /** Forgets identities, counts, faults, rate windows and required claims. Keys and settings stay as they are. */
+  reset(): void;
+  /** Cuts every connection and writes the state file, if there is one; again does nothing. Rejects with `StateFileError`. */
+  close(): Promise<void>;
+  /** The same as {@link close}. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -54,12 +62,12 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const key = await openState(settings.stateFile, identities);
   const entra = new EntraStandIn(key, settings.clock);
   const [faults, counts] = [new Faults(settings.seed), new Counts()];
-  const control = new Control({ key, identities, faults, counts, entra });
-  const limits = new RateLimits(settings);
+  const [limits, liveSettings] = [new RateLimits(settings), new LiveSettings(settings)];
+  const control = new Control({ key, identities, faults, counts, entra, limits, settings: liveSettings });
   const handler = new RequestHandler({ settings, identities, key, entra, faults, counts, limits, control });
 
   const servers: Listening[] = [];
-  const close = async () => {
+  const closeServers = async () => {
     handler.close();
     await Promise.all(servers.map((server) => server.close()));
   };
@@ -79,6 +87,11 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     const https = settings.tls ? await serveTls() : undefined;
     // Not before the ports are had: another emulator may be running on them, and on this file.
     const stateFile = new StateFile(settings.stateFile, identities, key);
+    let closed: Promise<void> | undefined;
+    const close = () =>
+      (closed ??= closeServers().then(() => {
+        stateFile.close();
+      }));
     const resource = identities.resource();
     const connectionStringOf = (endpoint: string, secret: string) =>
       `endpoint=${endpoint}/;accesskey=${secret}`;
@@ -106,13 +119,15 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
       counts,
       worked: (operation) => counts.of(operation).worked,
       connections: () => servers.reduce((sum, server) => sum + server.accepted(), 0),
-      [Symbol.asyncDispose]: async () => {
-        await close();
-        stateFile.close();
+      settings: liveSettings,
+      reset: () => {
+        control.reset();
       },
+      close,
+      [Symbol.asyncDispose]: close,
     };
   } catch (error) {
-    await close();
+    await closeServers();
     throw error;
   }
 }

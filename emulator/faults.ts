@@ -1,5 +1,5 @@
 /** Faults on demand: which request fails how, a number of times or with a seeded probability. */
-import { limitPer30Seconds } from "./rate-limits";
+import { mistakeIn } from "./fault-mistakes";
 
 /** What goes wrong with one request. `before` faults leave the emulator's state as it was, `after` faults do not. */
 export type FaultKind =
@@ -45,44 +45,6 @@ export type Fault = FaultKind & {
   readonly probability?: number;
 };
 
-const kinds: Readonly<Record<FaultKind["kind"], true>> = {
-  status: true,
-  latency: true,
-  answerLate: true,
-  hang: true,
-  hangAfter: true,
-  resetBefore: true,
-  resetAfter: true,
-  resetInBody: true,
-  wrongSuccess: true,
-  missingExpiresOn: true,
-  malformedJson: true,
-  html502: true,
-  identityGone: true,
-};
-
-/** What is wrong with a fault that came as JSON; undefined when it is one. */
-function mistakeIn(fault: Fault): string | undefined {
-  const { kind, operation, times, probability } = fault;
-  if (!Object.hasOwn(kinds, kind)) return `kind is one of ${Object.keys(kinds).join(", ")}.`;
-  if (operation !== undefined && limitPer30Seconds[operation] === undefined)
-    return `operation is one of ${Object.keys(limitPer30Seconds).join(", ")}.`;
-  if (times !== undefined && !(Number.isInteger(times) && times > 0))
-    return "times is a whole number from 1.";
-  if (probability !== undefined && !(probability >= 0 && probability <= 1))
-    return "probability is a number from 0 to 1.";
-  if ((kind === "latency" || kind === "answerLate") && !(fault.latencyMs >= 0))
-    return "latencyMs is a number of milliseconds.";
-  if (kind === "status" && !isStatus(fault.status)) return "status is a whole number from 200 to 599.";
-  if (kind === "wrongSuccess" && fault.status !== undefined && !isStatus(fault.status))
-    return "status is a whole number from 200 to 599.";
-  return undefined;
-}
-
-function isStatus(status: unknown): boolean {
-  return Number.isInteger(status) && Number(status) >= 200 && Number(status) <= 599;
-}
-
 /** The faults in force; the first that meets a request counts. */
 export class Faults {
   private active: { readonly fault: Fault; left: number }[] = [];
@@ -92,7 +54,7 @@ export class Faults {
     this.random = mulberry32(seed);
   }
 
-  /** Puts a fault in force. Throws `RangeError` for one that could never be met. */
+  /** Puts a fault in force. Throws `RangeError` for one that is not what {@link Fault} says. */
   add(fault: Fault): void {
     const mistake = mistakeIn(fault);
     if (mistake !== undefined) throw new RangeError(mistake);

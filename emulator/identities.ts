@@ -50,6 +50,8 @@ export interface SavedState {
   }[];
   /** When each key was rotated, by `<resource> <key id>`. */
   readonly rotated: Readonly<Record<string, number>>;
+  /** The place of the last reset: what was issued up to it is unknown. Absent in files from before there were resets. */
+  readonly forgotten?: number;
 }
 
 /** More than can be issued between two writes of the state file: see {@link Identities.load}. */
@@ -60,6 +62,7 @@ export class Identities {
   private readonly resources = new Map<string, Resource>();
   private readonly rotated = new Map<string, number>();
   private sequence = 0;
+  private forgotten = 0;
   /** Called after each change that a state file should know. */
   onChange: () => void = () => undefined;
 
@@ -142,6 +145,13 @@ export class Identities {
     return key;
   }
 
+  /** Forgets every identity, so that tokens issued so far are unknown. Keys stay as they are. */
+  reset(): void {
+    for (const { identities } of this.resources.values()) identities.clear();
+    this.forgotten = this.next();
+    this.onChange();
+  }
+
   /** What became of a token that this emulator issued. */
   stateOf(token: ReadToken): TokenState {
     const now = this.settings.clock();
@@ -151,7 +161,8 @@ export class Identities {
       ({ active: false, reason, at }) as const;
     // A Teams user is Entra's, not the resource's: there is nothing to revoke or delete.
     const ofTeams = token.identityId.startsWith("8:orgid:");
-    if (!resource || (!identity && !ofTeams)) return { active: false, reason: "unknown" };
+    const forgotten = token.origin.sequence <= this.forgotten;
+    if (!resource || forgotten || (!identity && !ofTeams)) return { active: false, reason: "unknown" };
     if (token.expiresOn <= now) return dead("expired", token.expiresOn);
     const deletedAt = identity?.deletedAt;
     if (deletedAt !== undefined && deletedAt + this.settings.revocationDelayMs <= now)
@@ -190,6 +201,7 @@ export class Identities {
         identities: [...resource.identities.values()],
       })),
       rotated: Object.fromEntries(this.rotated),
+      forgotten: this.forgotten,
     };
   }
 
@@ -199,6 +211,7 @@ export class Identities {
    */
   load(state: SavedState): void {
     this.sequence = state.sequence + sequenceGap;
+    this.forgotten = state.forgotten ?? 0;
     for (const [key, at] of Object.entries(state.rotated)) this.rotated.set(key, at);
     for (const { id, primary, secondary, identities } of state.resources) {
       this.resources.set(id, {

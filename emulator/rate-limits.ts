@@ -20,6 +20,11 @@ export class RateLimits {
 
   constructor(private readonly settings: Settings) {}
 
+  /** Forgets all requests so far. */
+  reset(): void {
+    this.seen.clear();
+  }
+
   /** Counts a request. Throws 429 when it is one too many. */
   count(resourceId: string, operation: string): void {
     const { limits, limitScale, clock, retryAfter } = this.settings;

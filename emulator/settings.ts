@@ -60,10 +60,10 @@ export interface EmulatorOptions {
 /** {@link EmulatorOptions} with the defaults filled in. */
 export type Settings = Required<Omit<EmulatorOptions, "stateFile">> & Pick<EmulatorOptions, "stateFile">;
 
-/** Fills in the defaults, and sets the clock off. */
+/** Fills in the defaults, and sets the clock off: by what `clockOffsetMs` is whenever it is asked. */
 export function settingsFrom(options: EmulatorOptions): Settings {
-  const { clock = Date.now, clockOffsetMs = 0 } = options;
-  return {
+  const { clock = Date.now } = options;
+  const settings: Settings = {
     host: "127.0.0.1",
     port: 0,
     tls: false,
@@ -84,8 +84,9 @@ export function settingsFrom(options: EmulatorOptions): Settings {
     strictVersions: true,
     revocationDelayMs: 0,
     latencyMs: 0,
+    clockOffsetMs: 0,
     ...options,
-    clockOffsetMs,
-    clock: clockOffsetMs === 0 ? clock : () => clock() + clockOffsetMs,
+    clock: () => clock() + settings.clockOffsetMs,
   };
+  return settings;
 }

@@ -41,30 +41,39 @@ export class StateFile {
     private readonly key: JwtKey,
   ) {
     if (file === undefined) return;
-    try {
-      this.write(file);
-    } catch (error) {
-      throw new StateFileError(`The state file cannot be written: ${(error as Error).message}.`);
-    }
+    this.write(file);
     identities.onChange = () => {
       this.timer ??= setTimeout(() => {
         this.timer = undefined;
-        this.write(file);
+        this.writeOrTell(file);
       }, 100);
     };
   }
 
-  /** Writes what is left; nothing is written afterwards. */
+  /** Writes what is left; nothing is written afterwards. Throws {@link StateFileError} when it cannot be written. */
   close(): void {
     this.identities.onChange = () => undefined;
     clearTimeout(this.timer);
     if (this.file !== undefined) this.write(this.file);
   }
 
+  /** A full disk must not end the program: it goes on in memory, and each later change tries again. */
+  private writeOrTell(file: string): void {
+    try {
+      this.write(file);
+    } catch (error) {
+      process.stderr.write(`acs-identity-emulator: ${(error as Error).message}\n`);
+    }
+  }
+
   private write(file: string): void {
     const contents: Contents = { signingKey: this.key.export(), state: this.identities.save() };
-    // A reader, or a restart after a crash, sees the old state or the new one, never half of it.
-    writeFileSync(`${file}.new`, JSON.stringify(contents), { mode: 0o600 });
-    renameSync(`${file}.new`, file);
+    try {
+      // A reader, or a restart after a crash, sees the old state or the new one, never half of it.
+      writeFileSync(`${file}.new`, JSON.stringify(contents), { mode: 0o600 });
+      renameSync(`${file}.new`, file);
+    } catch (error) {
+      throw new StateFileError(`The state file cannot be written: ${(error as Error).message}.`);
+    }
   }
 }

@@ -26,7 +26,9 @@ export async function makeCertificates(host: string): Promise<Certificates> {
     algorithm: "sha256",
     ca: { key: authority.private, cert: authority.cert },
     extensions: [
-      { name: "basicConstraints", cA: false },
+      { name: "basicConstraints", cA: false, critical: true },
+      { name: "keyUsage", digitalSignature: true, keyEncipherment: true, critical: true },
+      { name: "extKeyUsage", serverAuth: true },
       {
         name: "subjectAltName",
         altNames: [

@@ -38,3 +38,27 @@ it.each([
   faulty.faults.add({ kind });
   await expect(audits.find((audit) => audit.id === id)?.run(faulty.connectionString)).rejects.toThrow();
 });
+
+it("deletes what a check made although the check failed", async () => {
+  await using faulty = await startEmulator();
+  faulty.faults.add({ kind: "missingExpiresOn" });
+  const failed = await Promise.all(
+    audits.map((audit) =>
+      audit.run(faulty.connectionString).then(
+        () => undefined,
+        () => audit.id,
+      ),
+    ),
+  );
+  expect(failed).toEqual(expect.arrayContaining(["ACSI-003", "ACSI-004", "ACSI-006"]));
+  const made = faulty.identities.list();
+  expect(made.length).toBeGreaterThan(10);
+  expect(made.filter(({ deleted }) => !deleted)).toEqual([]);
+});
+
+it("deletes even an identity that should have been refused", async () => {
+  await using lenient = await startEmulator({ clockSkewMs: 3 * 24 * 3600_000 });
+  const audit = audits.find(({ id }) => id === "ACSI-024");
+  await expect(audit?.run(lenient.connectionString)).rejects.toThrow();
+  expect(lenient.identities.list()).toEqual([expect.objectContaining({ deleted: true })]);
+});

@@ -41,7 +41,13 @@ const routes = [
   ["POST", "rotate-key"],
   ["POST", "entra-token"],
   ["POST", "teams-token"],
+  ["POST", "required-claims"],
+  ["GET", "settings"],
+  ["PATCH", "settings"],
+  ["POST", "reset"],
 ] as const;
+
+const mayHaveBody = (method: string) => method === "POST" || method === "PATCH";
 
 describe.each<[string, () => Wanted]>([
   ["with the Host of a rebound name", () => ({ host: `attacker.example:${port}` })],
@@ -53,7 +59,9 @@ describe.each<[string, () => Wanted]>([
 ])("a request %s", (_what, wanted) => {
   it.each(routes)("is refused by %s %s", async (method, route) => {
     const before = emulator.connectionString;
-    expect(await control(method, route, { body: method === "POST" ? "{}" : "", ...wanted() })).toMatchObject({
+    expect(
+      await control(method, route, { body: mayHaveBody(method) ? "{}" : "", ...wanted() }),
+    ).toMatchObject({
       status: 403,
     });
     expect(emulator.connectionString).toBe(before);
@@ -64,7 +72,7 @@ it.each(["text/plain", "application/x-www-form-urlencoded", "multipart/form-data
   "refuses to POST %s, which a page may send without asking",
   async (type) => {
     for (const [method, route] of routes) {
-      if (method !== "POST") continue;
+      if (!mayHaveBody(method)) continue;
       const change = () => ({ "content-type": type });
       expect(await control(method, route, { body: "{}", change })).toMatchObject({ status: 403 });
     }
@@ -166,6 +174,148 @@ it("makes Entra and Teams tokens for those who cannot call it in process", async
   expect(() => {
     secure.entra.checkBearer(teams);
   }).toThrow("Denied by the resource provider.");
+});
+
+describe("says what is wrong with a request, and does nothing:", () => {
+  it.each<[string, string, object, string]>([
+    ["POST", "rotate-key", { key: "secondry" }, "key is primary or secondary."],
+    ["POST", "rotate-key", { key: null }, "key is primary or secondary."],
+    ["POST", "rotate-key", { resourceId: 5 }, "resourceId is a string."],
+    ["POST", "introspect", {}, "token is missing."],
+    ["POST", "introspect", { token: 5 }, "token is a string."],
+    ["POST", "entra-token", { expiresInSeconds: "60" }, "expiresInSeconds is a number."],
+    ["POST", "entra-token", { audience: 1 }, "audience is a string."],
+    ["POST", "teams-token", { clientId: one.id }, "userObjectId is missing."],
+    ["POST", "teams-token", { userObjectId: one.id }, "clientId is missing."],
+    ["POST", "required-claims", { claims: {} }, "claims is a string."],
+    ["PATCH", "settings", { limits: "off" }, "limits is true or false."],
+    ["PATCH", "settings", { limits: false, limitScale: -1 }, "limitScale is a number from 0 to 1000000."],
+    ["PATCH", "settings", { goneStatus: 200 }, "goneStatus is a status from 400 to 599."],
+    [
+      "PATCH",
+      "settings",
+      { repeatedDeleteStatus: 200 },
+      "repeatedDeleteStatus is 204, or a status from 400 to 599.",
+    ],
+    ["PATCH", "settings", { latencyMs: "slow" }, 'latencyMs is a number from 0 to 600000, or "recorded".'],
+    ["PATCH", "settings", { goneCode: "" }, "goneCode is a text."],
+  ])("%s %s %j", async (method, route, body, error) => {
+    const before = [
+      emulator.connectionString,
+      emulator.secondaryConnectionString,
+      emulator.settings.values(),
+    ];
+    expect(await control(method, route, { body: JSON.stringify(body) })).toEqual({
+      status: 400,
+      json: { error },
+    });
+    const after = [emulator.connectionString, emulator.secondaryConnectionString, emulator.settings.values()];
+    expect(after).toEqual(before);
+    expect(emulator.entra.requiredClaims).toBeUndefined();
+  });
+
+  it.each(["port", "resources", "clock", "stateFile", "toString"])("no change of %s", async (setting) => {
+    const { status, json } = await control("PATCH", "settings", { body: JSON.stringify({ [setting]: 1 }) });
+    expect(status).toBe(400);
+    expect((json as { error: string }).error).toMatch(
+      new RegExp(`^${setting} cannot be changed while the emulator runs, only limits, `),
+    );
+  });
+});
+
+describe("settings", () => {
+  it("are shown without keys, and changed for requests from then on", async () => {
+    await using changed = await startEmulator();
+    const route = async (method: string, body?: object) =>
+      JSON.parse(
+        (
+          await send(changed.url, {
+            method,
+            target: "/_emulator/settings",
+            ...(body ? { body: JSON.stringify(body) } : {}),
+          })
+        ).text,
+      ) as object;
+    const client = new CommunicationIdentityClient(changed.connectionString, {
+      allowInsecureConnection: true,
+      retryOptions: { maxRetries: 0 },
+    });
+    const before = await route("GET");
+    expect(before).toEqual(changed.settings.values());
+    expect(before).toMatchObject({ limits: true, goneStatus: 404, clockOffsetMs: 0, latencyMs: 0 });
+    expect(JSON.stringify(before)).not.toContain(keyOf(changed.connectionString));
+
+    const user = await client.createUser();
+    await client.deleteUser(user);
+    await expect(client.getToken(user, ["chat"])).rejects.toMatchObject({ statusCode: 404 });
+    expect(await route("PATCH", { goneStatus: 410, goneCode: "Gone" })).toEqual({
+      ...before,
+      goneStatus: 410,
+      goneCode: "Gone",
+    });
+    await expect(client.getToken(user, ["chat"])).rejects.toMatchObject({ statusCode: 410, code: "Gone" });
+
+    await route("PATCH", { limitScale: 0 });
+    await expect(client.createUser()).rejects.toMatchObject({ statusCode: 429 });
+    await route("PATCH", { limits: false });
+    await client.createUser();
+
+    await route("PATCH", { clockOffsetMs: 20 * 60_000 });
+    await expect(client.createUser()).rejects.toMatchObject({ code: "Denied" });
+    await route("PATCH", { clockSkewMs: 30 * 60_000 });
+    await client.createUser();
+  });
+});
+
+it("challenges for the claims that it is told to require, until it is told otherwise", async () => {
+  const claims = '{"access_token":{"nbf":{"essential":true}}}';
+  const bearer = await emulator.entra.token();
+  const check = () => {
+    emulator.entra.checkBearer(bearer);
+  };
+  expect((await control("POST", "required-claims", { body: JSON.stringify({ claims }) })).status).toBe(200);
+  expect(check).toThrow(
+    expect.objectContaining({
+      status: 401,
+      headers: { "www-authenticate": expect.stringContaining(Buffer.from(claims).toString("base64")) },
+    }),
+  );
+  expect((await control("POST", "required-claims", { body: "{}" })).status).toBe(200);
+  expect(check).not.toThrow();
+});
+
+it("forgets everything when it is reset, but keys and settings", async () => {
+  await using forgetful = await startEmulator({ limitScale: 0.001, retryAfter: false });
+  const clientTo = () =>
+    new CommunicationIdentityClient(forgetful.connectionString, { allowInsecureConnection: true });
+  forgetful.identities.rotateKey(forgetful.identities.resource(), "primary");
+  const client = clientTo();
+  const teams = { clientId: one.id, userObjectId: two.id };
+  const { user, token } = await client.createUserAndToken(["chat"]);
+  const exchanged = await client.getTokenForTeamsUser({
+    ...teams,
+    teamsUserAadToken: await forgetful.entra.teamsToken(teams),
+  });
+  await expect(client.createUserAndToken(["chat"])).rejects.toMatchObject({ statusCode: 429 });
+  forgetful.faults.add({ kind: "hang" });
+  forgetful.entra.requiredClaims = "{}";
+  const { connectionString } = forgetful;
+  for (const each of [token, exchanged.token]) expect(forgetful.introspect(each).active).toBe(true);
+
+  const answer = await send(forgetful.url, { target: "/_emulator/reset", body: "{}" });
+  expect(answer.status).toBe(200);
+
+  for (const each of [token, exchanged.token])
+    expect(forgetful.introspect(each)).toEqual({ active: false, reason: "unknown" });
+  expect(forgetful.identities.list()).toEqual([]);
+  expect(forgetful.counts.snapshot()).toEqual({ operations: {}, clientRequestIds: {} });
+  expect(forgetful.faults.list()).toEqual([]);
+  expect(forgetful.entra.requiredClaims).toBeUndefined();
+  expect(forgetful.connectionString).toBe(connectionString);
+  expect(forgetful.settings.values().retryAfter).toBe(false);
+  await expect(client.getToken(user, ["chat"])).rejects.toMatchObject({ statusCode: 404 });
+  const next = await client.createUserAndToken(["chat"]);
+  expect(forgetful.introspect(next.token).active).toBe(true);
 });
 
 it("needs no key, and takes none of ACS's paths", async () => {

@@ -264,11 +264,30 @@ describe("the control route", () => {
     [{ kind: "status", status: 99 }, /^status is a whole number/],
     [{ kind: "latency" }, /^latencyMs is a number/],
     [{ kind: "latency", latencyMs: "soon" }, /^latencyMs is a number/],
+    [{ kind: "latency", latencyMs: "50" }, /^latencyMs is a number/],
+    [{ kind: "answerLate", latencyMs: -1 }, /^latencyMs is a number/],
+    [{ kind: "latency", latencyMs: 2 ** 31 }, /^latencyMs is a number of milliseconds, at most 24 days/],
+    [{ kind: "hang", probability: "0.5" }, /^probability is a number from 0 to 1/],
+    [{ kind: "hang", probability: null }, /^probability is a number from 0 to 1/],
+    [
+      { kind: "hang", probabilty: 0.5 },
+      /^hang has no field probabilty, only operation, times, probability\./,
+    ],
+    [{ kind: "hang", status: 500 }, /^hang has no field status/],
+    [{ kind: "latency", latencyMs: 5, body: "x" }, /^latency has no field body/],
+    [{ kind: "wrongSuccess", status: "202" }, /^status is a whole number/],
+    [{ kind: "status", status: 503, body: { error: {} } }, /^body is a string: JSON goes in as text/],
+    [{ kind: "status", status: 503, headers: { "retry-after": 2 } }, /^headers is an object of header names/],
+    [{ kind: "status", status: 503, headers: { "retry after": "2" } }, /^headers /],
+    [{ kind: "status", status: 503, headers: { "x-a": "b\r\nx-c: d" } }, /^headers /],
+    [{ kind: "status", status: 503, headers: ["retry-after"] }, /^headers /],
+    [{ kind: "hang", operation: "toString" }, /^operation is one of createIdentity, /],
   ])("refuses %j and says why", async (fault, why) => {
     const response = await control("POST", fault);
     expect(response.status).toBe(400);
     expect(((await response.json()) as { error: string }).error).toMatch(why);
     expect(emulator.faults.list()).toEqual([]);
+    await connect().createUser();
   });
 });
 

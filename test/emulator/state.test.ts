@@ -1,8 +1,17 @@
 /** What a state file promises: nothing is forgotten over a restart or a crash, and a damaged file is said to be one. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { CommunicationIdentityClient } from "@azure/communication-identity";
 import { startEmulator, type Emulator } from "../../emulator/emulator";
 import { StateFileError } from "../../emulator/state-file";
@@ -147,6 +156,72 @@ it("refuses to start where it cannot write", async () => {
   await expect(startEmulator({ stateFile: folder })).rejects.toThrow(
     /^The state file cannot be read: EISDIR/,
   );
+});
+
+describe("when the file can no longer be written", () => {
+  it("tells so, goes on, and writes everything once it can", async () => {
+    const told = jest.spyOn(process.stderr, "write").mockImplementation(() => true);
+    try {
+      await session(async (client) => {
+        rmSync(folder, { recursive: true });
+        const first = await client.createUser();
+        await until(() => told.mock.calls.length > 0);
+        expect(told.mock.calls[0]?.[0]).toMatch(
+          /^acs-identity-emulator: The state file cannot be written: ENOENT[^\n]*\n$/,
+        );
+        mkdirSync(folder);
+        const second = await client.createUser();
+        await until(() => existsSync(stateFile));
+        const contents = readFileSync(stateFile, "utf8");
+        for (const user of [first, second]) expect(contents).toContain(user.communicationUserId);
+      });
+    } finally {
+      told.mockRestore();
+    }
+  });
+
+  it("says so at the end, when its ports are free already", async () => {
+    const emulator = await startEmulator({ stateFile });
+    rmSync(folder, { recursive: true });
+    await expect(emulator.close()).rejects.toThrow(StateFileError);
+    await using next = await startEmulator({ port: emulator.port });
+    expect(next.port).toBe(emulator.port);
+  });
+});
+
+it("remembers a reset, and what came after it", async () => {
+  const teams = {
+    clientId: "11111111-2222-4333-8444-555555555555",
+    userObjectId: "99999999-8888-4777-8666-555555555555",
+  };
+  const exchange = async (client: CommunicationIdentityClient, emulator: Emulator) =>
+    (
+      await client.getTokenForTeamsUser({
+        ...teams,
+        teamsUserAadToken: await emulator.entra.teamsToken(teams),
+      })
+    ).token;
+  const [before, after] = await session(async (client, emulator) => {
+    const forgotten = await exchange(client, emulator);
+    emulator.reset();
+    return [forgotten, await exchange(client, emulator)];
+  });
+  await session((_, emulator) => {
+    expect(emulator.introspect(before)).toEqual({ active: false, reason: "unknown" });
+    expect(emulator.introspect(after)).toMatchObject({ active: true });
+    return Promise.resolve();
+  });
+});
+
+it("is read as it was written before there were resets", async () => {
+  const token = await session(async (client) => (await client.createUserAndToken(["chat"])).token);
+  const contents = JSON.parse(readFileSync(stateFile, "utf8")) as { state: { forgotten?: number } };
+  delete contents.state.forgotten;
+  writeFileSync(stateFile, JSON.stringify(contents));
+  await session((_, emulator) => {
+    expect(emulator.introspect(token)).toMatchObject({ active: true });
+    return Promise.resolve();
+  });
 });
 
 it("leaves the file alone when its port is taken by another emulator", async () => {
