@@ -49,6 +49,24 @@ it("has each kind of fault", async () => {
   for (const kind of kinds) expect(readme).toMatch(new RegExp(`^\\| +\`${kind}\``, "m"));
 });
 
+it("has each control route", () => {
+  const cases = readFileSync(join(folder, "control.ts"), "utf8").matchAll(/case "([A-Z]+) ([a-z-]+)":/g);
+  const routes = [...cases].map(([, method, route]) => [method!, route!] as const);
+  expect(routes.length).toBeGreaterThan(10);
+  for (const [method, route] of routes) {
+    expect(readme).toMatch(new RegExp(`^\\| \`.*${method}.* /_emulator/${route}\``, "m"));
+  }
+});
+
+it("tells apart the settings that may change while it runs", () => {
+  const fixed = Object.keys({ ...settingsFrom({}), stateFile: "" }).filter(
+    (setting) => !Object.hasOwn(emulator.settings.values(), setting),
+  );
+  expect(fixed.sort()).toEqual(
+    ["host", "port", "tlsPort", "tls", "resources", "stateFile", "clock", "seed"].sort(),
+  );
+});
+
 describe("its curl lines", () => {
   it("are requests that the control routes take", async () => {
     const bodies = [...readme.matchAll(/-d '(\{.*\})'/g)].map(([, body]) => body!);
