@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line: each command is one short function over exported parts. The only importer of both src and emulator. */
+/** The command line: each command is one short function over parts that src and emulator export. */
 // First of all: the decorators of the schema's classes write their types through it while they are loaded.
 import "reflect-metadata";
 import { readFileSync } from "node:fs";
@@ -31,7 +31,7 @@ program
   .command("quickstart")
   .description("run the ACS access token quickstart against a running gateway")
   .option("--url <url>", "the gateway's GraphQL endpoint", "http://127.0.0.1:4000/graphql")
-  .option("--api-key <key>", "the API key; DEVELOPMENT_API_KEY or API_KEY of the environment otherwise")
+  .option("--api-key <key>", "the API key; otherwise API_KEY or DEVELOPMENT_API_KEY of the environment")
   .option(
     "--emulator <url>",
     "ask this emulator whether revoked tokens are dead; found by itself on its default port",

@@ -1,11 +1,15 @@
 /** `check`: reads the configuration as `start` would, and shows what is in effect, secrets as fingerprints. */
 import { describeConfig, loadConfig, processEnvironment } from "../src/config";
 import { asStartupError } from "../src/main";
+import { ownEmulatorPort, withOwnEmulator } from "./own-emulator";
 
 /** Writes the configuration in effect to stdout. Throws `StartupError` when it has problems. */
 export function checkConfiguration(): void {
+  const given = processEnvironment();
+  const port = ownEmulatorPort(given);
+  const environment = port === undefined ? given : withOwnEmulator(given, port);
   try {
-    process.stdout.write(`${JSON.stringify(describeConfig(loadConfig(processEnvironment())), null, 2)}\n`);
+    process.stdout.write(`${JSON.stringify(describeConfig(loadConfig(environment)), null, 2)}\n`);
   } catch (error) {
     throw asStartupError(error);
   }

@@ -14,7 +14,7 @@ export function newKey(name = "default"): void {
     `  ${key}`,
     "For the gateway, among its API_KEYS:",
     `  ${name}:${hashApiKey(key).toString("hex")}`,
-    "For the gateway, first among its TOKEN_ENCRYPTION_KEYS, if it needs a new one:",
+    "For the gateway, as its TOKEN_ENCRYPTION_KEYS (docs/configuration.md says how to rotate them):",
     `  ${randomBytes(4).toString("hex")}:${randomBytes(32).toString("base64")}`,
   ];
   process.stdout.write(`${lines.join("\n")}\n`);

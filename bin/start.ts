@@ -1,6 +1,6 @@
 /** `start`: the gateway, and in development the emulator when no ACS resource is configured. */
 import { startEmulator } from "../emulator/emulator";
-import { isProduction, loadConfig, namesResource, processEnvironment, type Environment } from "../src/config";
+import { loadConfig, processEnvironment, type Environment } from "../src/config";
 import {
   asStartupError,
   startGateway,
@@ -8,13 +8,14 @@ import {
   untilAskedToEnd,
   type RunningGateway,
 } from "../src/main";
+import { ownEmulatorPort, withOwnEmulator } from "./own-emulator";
 
 /** Serves until SIGINT or SIGTERM, then finishes what is in flight. Throws `StartupError`. */
 export async function start(): Promise<void> {
   const environment = processEnvironment();
   const asked = untilAskedToEnd();
-  await using emulator =
-    namesResource(environment) || isProduction(environment) ? null : await bringEmulator(environment);
+  const port = ownEmulatorPort(environment);
+  await using emulator = port === undefined ? null : await bringEmulator(environment, port);
   await using gateway = await startGateway(
     emulator ? { ...environment, ACS_CONNECTION_STRING: emulator.connectionString } : environment,
   );
@@ -27,12 +28,8 @@ interface BroughtEmulator extends AsyncDisposable {
   readonly connectionString: string;
 }
 
-async function bringEmulator(environment: Environment): Promise<BroughtEmulator> {
-  const port = !environment.EMULATOR_PORT ? 4010 : Number(environment.EMULATOR_PORT);
-  if (!Number.isInteger(port) || port < 0 || port > 65535) {
-    throw new StartupError("EMULATOR_PORT must be a whole number from 0 to 65535.");
-  }
-  checkFirst(environment);
+async function bringEmulator(environment: Environment, port: number): Promise<BroughtEmulator> {
+  checkFirst(withOwnEmulator(environment, port));
   try {
     return await startEmulator({ port });
   } catch (error) {
@@ -46,7 +43,7 @@ async function bringEmulator(environment: Environment): Promise<BroughtEmulator>
 /** A wrong variable is told before anything is started. */
 function checkFirst(environment: Environment): void {
   try {
-    loadConfig({ ...environment, ACS_CONNECTION_STRING: "endpoint=http://127.0.0.1:1/;accesskey=bm9uZQ==" });
+    loadConfig(environment);
   } catch (error) {
     throw asStartupError(error);
   }
