@@ -1,22 +1,22 @@
 /** The errors that callers of the gateway can get: a union of codes, and what each caller can do about it. */
 
 /**
- * Every `extensions.code` that the gateway answers with, its HTTP status, and what the caller can do.
- * GraphQL's own parse and validation errors keep Apollo Server's codes (`GRAPHQL_PARSE_FAILED`,
- * `GRAPHQL_VALIDATION_FAILED`).
+ * Every `extensions.code` of an operation that fails, its HTTP status, and what the caller can do. GraphQL's own
+ * parse and validation errors keep Apollo Server's codes (`GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`); what
+ * is no GraphQL request has the codes of `server/http-refusal.ts`.
  */
 const statusByCode = {
   /** An argument is out of range or malformed; `argument` names it. Correct it; the same request never succeeds. */
   BAD_USER_INPUT: 400,
   /** No credential, or one that is not valid. Send `x-api-key` with a valid key. */
   UNAUTHENTICATED: 401,
-  /** The caller is known but may not do this. Ask the operator for the right. */
+  /** The caller is known but may not do this. Reserved: no access rule refuses a valid API key yet. */
   FORBIDDEN: 403,
   /** No such identity in this resource: never made here, or deleted. Create one; do not retry. */
   IDENTITY_NOT_FOUND: 404,
   /** A revocation overtook the issuance again and again. Retry when the revocations are over. */
   TOKEN_REVOKED_DURING_ISSUE: 409,
-  /** Too many requests, here or at Azure. Retry after `retryAfterSeconds`. */
+  /** Azure limits how often the resource may be asked. Retry after `retryAfterSeconds`. */
   RATE_LIMITED: 429,
   /** A fault of the gateway, in its log under `errorId`. Report that id. */
   INTERNAL_SERVER_ERROR: 500,

@@ -3,7 +3,7 @@ import type { ServedToken } from "../services/tokens/token-service";
 import type { AccessToken, TokenSource } from "../schema/access-token";
 import type { TokenScope } from "../schema/token-scope";
 
-/** Renames nothing and decides nothing: the enums' values are the services' own words. */
+/** Decides nothing: the enums' values are the services' own words, and the time becomes a Date. */
 export function toAccessToken({ token, expiresOn, scopes, source }: ServedToken): AccessToken {
   return {
     token,

@@ -10,7 +10,7 @@ import { TokenScope } from "./token-scope";
 export class IssueTokenInput {
   @Field(() => ID, {
     nullable: true,
-    description: "The identity that the token is for. When left out: the identity bound to the caller.",
+    description: "The identity that the token is for. Required: no identity is bound to an API key.",
   })
   identityId?: string | null;
 
@@ -50,7 +50,7 @@ export class IssueTokenPayload {
 export class RevokeTokensInput {
   @Field(() => ID, {
     nullable: true,
-    description: "The identity whose tokens end. When left out: the identity bound to the caller.",
+    description: "The identity whose tokens end. Required: no identity is bound to an API key.",
   })
   identityId?: string | null;
 }
