@@ -225,10 +225,22 @@ export function loadConfig(environment: Environment): Config {
   const problems = [
     ...(parsed.error?.issues ?? []).map((issue) => `${String(issue.path[0])} ${issue.message}.`),
     ...unknownVariables(Object.keys(given)),
-    ...(parsed.success ? contradictions(parsed.data) : []),
+    ...(parsed.success ? contradictions(parsed.data) : contradictionsAmong(given, parsed.error)),
   ];
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   return deepFreeze(toConfig(parsed.data, environment));
+}
+
+/** The contradictions among the values that are well-formed, so that one start tells everything. */
+function contradictionsAmong(given: Environment, { issues }: z.ZodError): string[] {
+  const malformed = new Set(issues.map((issue) => String(issue.path[0])));
+  const rest = variables.safeParse(
+    Object.fromEntries(Object.entries(given).filter(([name]) => !malformed.has(name))),
+  );
+  if (!rest.success) return [];
+  // A malformed value is there, though: its name must not be said to be missing.
+  const subject = (problem: string) => problem.split(" must")[0]?.split(" or ") ?? [];
+  return contradictions(rest.data).filter((problem) => !subject(problem).some((name) => malformed.has(name)));
 }
 
 function toConfig(v: Variables, environment: Environment): Config {

@@ -108,6 +108,14 @@ it("lists every problem in one message, and no secret in it", () => {
   expect(problems.join()).not.toMatch(/topsecret|dG9wc2VjcmV0/);
 });
 
+it("tells what contradicts beside what is malformed, and calls nothing missing that is there", () => {
+  expect(problemsOf({ NODE_ENV: "production", PORT: "x", ACS_ENDPOINT: "nowhere" })).toEqual([
+    "PORT must be a whole number from 0 to 65535.",
+    "ACS_ENDPOINT must look like https://<resource>.communication.azure.com.",
+    "API_KEYS must be set in production: `acs-token-gateway new-key <name>` makes an entry.",
+  ]);
+});
+
 it("ignores variables of others, such as Kubernetes sets for services", () => {
   const others = {
     REDIS_SERVICE_HOST: "x",
