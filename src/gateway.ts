@@ -17,7 +17,7 @@ import { TokenResolver } from "./resolvers/token-resolver";
 import { buildGatewaySchema } from "./schema/build-schema";
 import { knownOperationTypes } from "./schema/known-operation-types";
 import { Explorer } from "./server/explorer";
-import { HttpServer } from "./server/http-server";
+import { graphqlPath, HttpServer } from "./server/http-server";
 import { sandbox } from "./server/sandbox";
 import { ApiKeyAuthenticator } from "./services/access/api-key-authenticator";
 import { CallerAuthenticator } from "./services/access/caller-authenticator";
@@ -45,12 +45,15 @@ export interface Parts {
 /** A gateway that was built and does not listen yet. Disposing of it finishes requests in flight first. */
 export interface Gateway extends AsyncDisposable {
   /** Listens. Rejects with Node's error (`EADDRINUSE`, `EACCES` …). */
-  start(): Promise<{ readonly url: string; readonly port: number }>;
+  start(): Promise<{
+    /** The GraphQL endpoint: `http://127.0.0.1:4000/graphql`. */
+    readonly url: string;
+    /** The server's address, without a path. */
+    readonly origin: string;
+  }>;
   /** The schema as SDL, with its federation directives. */
   readonly typeDefs: string;
 }
-
-const graphqlPath = "/graphql";
 
 /** Builds the gateway that `config` describes. Rejects with `RedisUnusable` when its Redis is not there. */
 export async function createGateway(config: Config, parts: Partial<Parts> = {}): Promise<Gateway> {
@@ -111,7 +114,11 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     onError: events.internalError,
   });
   closing.add({ [Symbol.asyncDispose]: () => http.close() });
-  return { typeDefs, start: () => http.start(), [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose]() };
+  const start = async () => {
+    const { url: origin } = await http.start();
+    return { origin, url: origin + graphqlPath };
+  };
+  return { typeDefs, start, [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose]() };
 }
 
 /** The schema as SDL without building a gateway: resolvers are asked nothing while they are described. */

@@ -23,11 +23,11 @@ export async function startGateway(environment: Environment): Promise<RunningGat
     const config = loadConfig(environment);
     const gateway = await createGateway(config);
     try {
-      const { url } = await gateway.start();
+      const { url, origin } = await gateway.start();
       return {
         config,
-        url: `${url}/graphql`,
-        origin: url,
+        url,
+        origin,
         [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose](),
       };
     } catch (error) {

@@ -11,8 +11,8 @@ const sayNothing = new Set([400, 404, 409]);
 /**
  * The status and body to send for a GraphQL answer.
  *
- * With data the status is 200, whatever errors stand beside it; data of nothing but nulls is none. Without data it is what the errors ask for, and 500
- * for a fault that asks for nothing. In `application/json`, where an intermediary could have written the answer as
+ * With data the status is 200, whatever errors stand beside it; data of nothing but nulls is none. Without data it is
+ * what the errors ask for, and 500 for a fault that asks for nothing. In `application/json`, where an intermediary could have written the answer as
  * well, a client can only trust the body of a 2xx: there 400, 404 and 409 become 200 if the request was a well-formed
  * GraphQL request. 401, 403, 405, 429 and 5xx are kept for the proxies and SDKs that act on them.
  *

@@ -1,7 +1,7 @@
 /** A request that is refused before GraphQL sees it: a stable code, its HTTP status and what the client can do. */
 
 /** Every `extensions.code` with which the HTTP room itself answers, and its status. */
-export const statusByRefusal = {
+const statusByRefusal = {
   /** The request is malformed; the message says what is wrong. */
   BAD_REQUEST: 400,
   /** Nothing is served at this path. */

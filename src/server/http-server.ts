@@ -44,7 +44,8 @@ export interface HttpParts<TContext extends BaseContext> {
   readonly onError: (error: unknown, requestId: string) => string;
 }
 
-const graphqlPath = "/graphql";
+/** Where GraphQL is served. */
+export const graphqlPath = "/graphql";
 
 /** URL and headers together, in bytes. */
 const maxHeaderBytes = 16 * 1024;

@@ -1,14 +1,8 @@
 /** The routes for those who run the gateway: /health/live and /health/ready. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Readiness } from "../services/telemetry/health";
 import { HttpRefusal } from "./http-refusal";
 import type { Page } from "./page";
-
-/** How able the gateway is to serve, and each part's state in a word. */
-export interface Readiness {
-  /** `degraded` still serves, so it counts as ready. */
-  readonly status: "ready" | "degraded" | "unready";
-  readonly parts: Readonly<Record<string, string>>;
-}
 
 /** Asks the parts. The implementation owns the deadline. */
 export interface Health {

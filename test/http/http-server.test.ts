@@ -1,7 +1,7 @@
 /** Proves what the door does beside GraphQL: routes, headers, health, pages, faults and vanished clients. */
 import { once } from "node:events";
 import { describe, expect, it } from "@jest/globals";
-import type { Readiness } from "../../src/server/operational-routes";
+import type { Readiness } from "../../src/services/telemetry/health";
 import type { Page } from "../../src/server/page";
 import { answerOf, SmallWorld } from "./http-world";
 

@@ -67,8 +67,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       });
       const gateway = await createGateway(config, { clock, events });
       stack.push(gateway);
-      const { url: origin } = await gateway.start();
-      const url = `${origin}/graphql`;
+      const { url, origin } = await gateway.start();
       return Object.assign(gateway, {
         url,
         origin,

@@ -1,10 +1,11 @@
 /** Asks each part how it is: ready, or degraded when the gateway works without it. */
 import type { RedisConnection } from "../redis";
 
-/** How the gateway is. A degraded gateway still issues tokens, straight from Azure. */
+/** How able the gateway is to serve, and each part's state in a word. */
 export interface Readiness {
-  readonly status: "ready" | "degraded";
-  readonly parts: Readonly<Record<string, "ok" | "away">>;
+  /** `degraded` still serves, straight from Azure, so it counts as ready. */
+  readonly status: "ready" | "degraded" | "unready";
+  readonly parts: Readonly<Record<string, string>>;
 }
 
 /** Pings what can be away. Never rejects, and takes no longer than one Redis command may. */

@@ -30,7 +30,7 @@ export interface TokenRequest {
 export type CachedTokenSummary = Pick<CachedToken, "scopes" | "expiresOn">;
 
 /** How long ACS may still honour tokens after it has revoked them (ACS documentation, identity model). */
-export const revocationEffectMs = 15 * 60_000;
+const revocationEffectMs = 15 * 60_000;
 
 /** How often an issuance that revocations overtake is begun anew. */
 const maxSuperseded = 3;

@@ -1,0 +1,42 @@
+/** Makes entities out of the references that a federation router sends, and tells a reference to anything else apart. */
+import type { buildSubgraphSchema } from "@apollo/subgraph";
+import type { GraphQLSchema } from "graphql";
+import { badInput } from "../errors";
+
+/** Apollo's name for a map of resolvers; type-graphql has another for the same thing. */
+export type SubgraphResolvers = NonNullable<
+  Extract<Parameters<typeof buildSubgraphSchema>[0], { resolvers?: unknown }>["resolvers"]
+>;
+
+/** How each entity is made out of a federation router's reference to it. */
+export type EntityReferences = Readonly<
+  Record<string, (reference: Readonly<Record<string, unknown>>) => object>
+>;
+
+/** The resolvers with a way to each entity from a reference to it. */
+export function withReferences(resolvers: SubgraphResolvers, entities: EntityReferences): SubgraphResolvers {
+  const merged = { ...resolvers };
+  for (const [type, make] of Object.entries(entities)) {
+    // In a promise, so that one bad reference is null and an error, and the others of its batch are answered.
+    const __resolveReference = (reference: Readonly<Record<string, unknown>>) =>
+      Promise.resolve(reference).then(make);
+    merged[type] = { ...(resolvers[type] as object), __resolveReference };
+  }
+  return merged;
+}
+
+/** Apollo's own resolver takes a reference to a type that is no entity for a fault of the server. */
+export function checkReferencedTypes(schema: GraphQLSchema, types: readonly string[]): void {
+  const field = schema.getQueryType()?.getFields()._entities;
+  const resolve = field?.resolve;
+  if (!resolve) throw new Error("The schema has no entities.");
+  field.resolve = (source, args: { readonly representations: readonly unknown[] }, context, info) => {
+    for (const reference of args.representations) {
+      const { __typename: type } = (reference ?? {}) as { __typename?: unknown };
+      if (typeof type !== "string" || !types.includes(type)) {
+        throw badInput("representations", `Each __typename must be one of ${types.join(", ")}.`);
+      }
+    }
+    return resolve(source, args, context, info);
+  };
+}
