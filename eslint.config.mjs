@@ -9,8 +9,8 @@ import tseslint from "typescript-eslint";
 const doors = [
   {
     name: "ioredis",
-    file: "src/services/redis.ts",
-    message: "Only src/services/redis.ts connects to Redis.",
+    file: "src/services/redis/redis-connection.ts",
+    message: "Only src/services/redis/redis-connection.ts connects to Redis.",
   },
   {
     name: "@azure/communication-identity",

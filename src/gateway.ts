@@ -25,7 +25,7 @@ import { AcsIdentityProvider } from "./services/azure/acs-identity-provider";
 import { defaultAzureCredential } from "./services/azure/entra-credential";
 import { systemClock, type Clock } from "./services/clock";
 import { IdentityService } from "./services/identities/identity-service";
-import { RedisConnection } from "./services/redis";
+import { RedisConnection } from "./services/redis/redis-connection";
 import { createEvents, type Events } from "./services/telemetry/events";
 import { readiness } from "./services/telemetry/health";
 import { createLogger } from "./services/telemetry/logger";

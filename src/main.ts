@@ -1,7 +1,7 @@
 /** The gateway as a process: configuration, gateway, listen; drains on SIGTERM and SIGINT; exit code. */
 import { ConfigError, loadConfig, type Config, type Environment } from "./config";
 import { createGateway } from "./gateway";
-import { RedisUnusable } from "./services/redis";
+import { RedisUnusable } from "./services/redis/redis-connection";
 
 /** A gateway that listens. */
 export interface RunningGateway extends AsyncDisposable {

@@ -7,7 +7,7 @@ import {
   IssueTokenDocument,
   RevokeTokensDocument,
 } from "../../operations/generated/operations";
-import { RedisUnusable } from "../../src/services/redis";
+import { RedisUnusable } from "../../src/services/redis/redis-connection";
 import { startWorld, type World } from "../support/world";
 
 let world: World;

@@ -1,7 +1,7 @@
 /** The Redis store keeps the promises of every store, through restarts, and shows nothing to who reads the database. */
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { Redis } from "ioredis";
-import { RedisConnection } from "../../src/services/redis";
+import { RedisConnection } from "../../src/services/redis/redis-connection";
 import { RedisTokenStore } from "../../src/services/tokens/redis-token-store";
 import { SealedTokenStore } from "../../src/services/tokens/sealing-layer";
 import { TokenCipher } from "../../src/services/tokens/token-cipher";

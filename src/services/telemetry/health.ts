@@ -1,5 +1,5 @@
 /** Asks each part how it is: ready, or degraded when the gateway works without it. */
-import type { RedisConnection } from "../redis";
+import type { RedisConnection } from "../redis/redis-connection";
 
 /** How able the gateway is to serve, and each part's state in a word. */
 export interface Readiness {
