@@ -1,18 +1,18 @@
-/** Concurrent callers of one key share one run and its outcome; a closed run takes nobody on board. */
+/** Concurrent callers of one key share one run and its outcome, unless the outcome is older than they are. */
 import { expect, it } from "@jest/globals";
-import { SingleFlight, type Flight } from "../../src/services/tokens/single-flight";
+import { SingleFlight, type Flight, type Outcome } from "../../src/services/tokens/single-flight";
 
 const staying = () => new AbortController().signal;
+const tick = () => new Promise((resolve) => setImmediate(resolve));
 
-function gate() {
-  let open: () => void = () => undefined;
-  const opened = new Promise<void>((resolve) => (open = resolve));
-  return {
-    opened,
-    open: () => {
-      open();
-    },
-  };
+/** A caller that begins now and stays. */
+function call<T>(flights: SingleFlight<T>, key: string, work: (flight: Flight) => Promise<Outcome<T>>) {
+  return flights.run(key, flights.moment(), staying(), work);
+}
+
+/** Work that is vouched for when it ends. */
+function at<T>(flights: SingleFlight<T>, value: T) {
+  return () => Promise.resolve({ value, asOf: flights.moment() });
 }
 
 it("runs once for all callers of a key, and once more for the next", async () => {
@@ -20,20 +20,20 @@ it("runs once for all callers of a key, and once more for the next", async () =>
   let runs = 0;
   const work = async () => {
     await Promise.resolve();
-    return ++runs;
+    return { value: ++runs, asOf: flights.moment() };
   };
-  expect(await Promise.all(Array.from({ length: 50 }, () => flights.run("k", staying(), work)))).toEqual(
+  expect(await Promise.all(Array.from({ length: 50 }, () => call(flights, "k", work)))).toEqual(
     Array(50).fill(1),
   );
-  expect(await flights.run("k", staying(), work)).toBe(2);
+  expect(await call(flights, "k", work)).toBe(2);
 });
 
 it("keeps keys apart, and instances", async () => {
   const [one, two] = [new SingleFlight<string>(), new SingleFlight<string>()];
   const answers = await Promise.all([
-    one.run("a", staying(), () => Promise.resolve("one a")),
-    one.run("b", staying(), () => Promise.resolve("one b")),
-    two.run("a", staying(), () => Promise.resolve("two a")),
+    call(one, "a", at(one, "one a")),
+    call(one, "b", at(one, "one b")),
+    call(two, "a", at(two, "two a")),
   ]);
   expect(answers).toEqual(["one a", "one b", "two a"]);
 });
@@ -43,7 +43,7 @@ it("shares a failure as it shares a success, without trying again for each calle
   let runs = 0;
   const outcomes = await Promise.allSettled(
     Array.from({ length: 20 }, () =>
-      flights.run("k", staying(), () => {
+      call(flights, "k", () => {
         runs += 1;
         return Promise.reject(new Error("429"));
       }),
@@ -53,40 +53,22 @@ it("shares a failure as it shares a success, without trying again for each calle
   expect(outcomes.every((outcome) => outcome.status === "rejected")).toBe(true);
 });
 
-it("starts a new run for who comes after it has closed, and lets the first finish for its own", async () => {
-  const flights = new SingleFlight<string>();
-  const [closed, finish] = [gate(), gate()];
-  const first = flights.run("k", staying(), async (flight) => {
-    flight.close();
-    closed.open();
-    await finish.opened;
-    return "first";
-  });
-  await closed.opened;
-  expect(await flights.run("k", staying(), () => Promise.resolve("second"))).toBe("second");
-  finish.open();
-  expect(await first).toBe("first");
-});
-
-it("lets one closed run work at a time when they take turns, and gathers the others in one", async () => {
+it("gives no outcome to who began after the moment that vouches for it, and gathers them in one next run", async () => {
   const flights = new SingleFlight<number>();
   let [running, most, runs] = [0, 0, 0];
-  const work = async (flight: Flight) => {
-    await flight.takeTurn();
+  const work = async () => {
+    const asOf = flights.moment();
     most = Math.max(most, ++running);
-    for (let ticks = 5; ticks > 0; ticks--) await new Promise((resolve) => setImmediate(resolve));
+    for (let ticks = 5; ticks > 0; ticks--) await tick();
     running -= 1;
-    return ++runs;
+    return { value: ++runs, asOf };
   };
-  const answers: Promise<number>[] = [];
-  for (let index = 0; index < 30; index++) {
-    answers.push(flights.run("k", staying(), work));
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  const seen = await Promise.all(answers);
-  expect(most).toBe(1);
-  expect(seen).toEqual([...seen].sort((a, b) => a - b));
-  expect(runs).toBeLessThan(10);
+  const early = call(flights, "k", work);
+  await tick();
+  const late = Array.from({ length: 10 }, () => call(flights, "k", work));
+  expect(await early).toBe(1);
+  expect(await Promise.all(late)).toEqual(Array(10).fill(2));
+  expect([most, runs]).toEqual([1, 2]);
 });
 
 it("lets a caller leave alone, and cancels the run only when the last one has left", async () => {
@@ -94,19 +76,19 @@ it("lets a caller leave alone, and cancels the run only when the last one has le
   const [one, two] = [new AbortController(), new AbortController()];
   let cancelled = false;
   const work = (flight: Flight) =>
-    new Promise<string>((_, reject) => {
+    new Promise<never>((_, reject) => {
       flight.signal.addEventListener("abort", () => {
         cancelled = true;
         reject(new Error("cancelled"));
       });
     });
-  const first = flights.run("k", one.signal, work);
-  const second = flights.run("k", two.signal, work);
+  const first = flights.run("k", flights.moment(), one.signal, work);
+  const second = flights.run("k", flights.moment(), two.signal, work);
   one.abort(new Error("one left"));
   await expect(first).rejects.toThrow("one left");
   expect(cancelled).toBe(false);
   two.abort(new Error("two left"));
   await expect(second).rejects.toThrow("two left");
   expect(cancelled).toBe(true);
-  expect(await flights.run("k", staying(), () => Promise.resolve("new"))).toBe("new");
+  expect(await call(flights, "k", at(flights, "new"))).toBe("new");
 });

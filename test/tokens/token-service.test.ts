@@ -24,7 +24,7 @@ it.each([
   [
     "a gateway died while it held the lease",
     async (store: MemoryTokenStore<CachedToken>, identityId: string, credential: string) => {
-      await store.acquire(tokenKey(identityId, ["chat"], 60, credential), { leaseMs: 60_000 });
+      await store.acquire(tokenKey(identityId, ["chat"], 60, credential), { leaseMs: 300 });
     },
   ],
   [

@@ -124,12 +124,37 @@ export function describeTokenStore(name: string, start: () => Promise<StoreUnder
       expect((await b.acquire(key, { leaseMs })).kind).toBe("lease");
     });
 
+    it("keeps a lease for as long as its holder extends it, and no longer than it was taken away", async () => {
+      const key = freshKey();
+      const lease = leaseOf(await a.acquire(key, { leaseMs: 300 }));
+      expect(await a.extend(key, lease, leaseMs)).toBe(true);
+      await world.pass(301);
+      expect((await b.acquire(key, { leaseMs })).kind).toBe("busy");
+      expect(await b.extend(key, { ...lease, id: "0123456789abcdef01234567" }, leaseMs)).toBe(false);
+      await b.endRevocation(key.identityId, await begin(b, key.identityId));
+      expect(await a.extend(key, lease, leaseMs)).toBe(false);
+      expect((await b.acquire(key, { leaseMs })).kind).toBe("lease");
+    });
+
+    it("gives the lease of a key whose token may not be served for as long as asked", async () => {
+      const key = freshKey();
+      await put(key, "old", 60_000);
+      expect((await a.acquire(key, { leaseMs, minLeftMs: 30_000 })).kind).toBe("token");
+      const lease = leaseOf(await a.acquire(key, { leaseMs, minLeftMs: 90_000 }));
+      expect((await b.acquire(key, { leaseMs, minLeftMs: 90_000 })).kind).toBe("busy");
+      await a.commit(key, lease, token("new", key), 120_000);
+      expect(await b.acquire(key, { leaseMs, minLeftMs: 90_000 })).toMatchObject({
+        kind: "token",
+        token: { token: "new" },
+      });
+    });
+
     it("leaves the token in place while a forced refresh holds the lease", async () => {
       const key = freshKey();
       await put(key, "old");
-      const lease = leaseOf(await a.acquire(key, { leaseMs, ignoreToken: true }));
+      const lease = leaseOf(await a.acquire(key, { leaseMs, minLeftMs: Infinity }));
       expect((await b.read(key))?.token).toBe("old");
-      expect((await b.acquire(key, { leaseMs, ignoreToken: true })).kind).toBe("busy");
+      expect((await b.acquire(key, { leaseMs, minLeftMs: Infinity })).kind).toBe("busy");
       await a.commit(key, lease, token("new", key), 60_000);
       expect((await b.read(key))?.token).toBe("new");
     });
@@ -164,9 +189,9 @@ export function describeTokenStore(name: string, start: () => Promise<StoreUnder
     it("lets callers wait while a revocation is pending, and stores nothing for those that do not", async () => {
       const key = freshKey();
       const revocation = await begin(b, key.identityId);
-      expect((await a.acquire(key, { leaseMs })).kind).toBe("busy");
+      expect((await a.acquire(key, { leaseMs })).kind).toBe("revoking");
       const lease = leaseOf(await a.acquire(key, { leaseMs, whileRevoking: true }));
-      expect(await a.commit(key, lease, token("t", key), 60_000)).toBe("revoking");
+      expect(await a.commit(key, lease, token("t", key), 60_000)).toBe("unstored");
       expect(await a.read(key)).toBeUndefined();
       await b.endRevocation(key.identityId, revocation);
     });
@@ -176,7 +201,7 @@ export function describeTokenStore(name: string, start: () => Promise<StoreUnder
       const first = await begin(a, key.identityId);
       const second = await begin(b, key.identityId);
       await a.endRevocation(key.identityId, first);
-      expect((await a.acquire(key, { leaseMs })).kind).toBe("busy");
+      expect((await a.acquire(key, { leaseMs })).kind).toBe("revoking");
       await b.endRevocation(key.identityId, second);
       expect(await put(key, "t")).toBe("stored");
     });
@@ -190,8 +215,8 @@ export function describeTokenStore(name: string, start: () => Promise<StoreUnder
       } else {
         // A minute of Redis's own time: here only that the wait is told, and bounded by it.
         const turn = await b.acquire(key, { leaseMs });
-        expect(turn.kind).toBe("busy");
-        if (turn.kind === "busy") expect(turn.retryAfterMs).toBeLessThanOrEqual(60_000);
+        expect(turn.kind).toBe("revoking");
+        if (turn.kind === "revoking") expect(turn.retryAfterMs).toBeLessThanOrEqual(60_000);
       }
     });
 

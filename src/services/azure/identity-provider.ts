@@ -12,6 +12,8 @@ export interface IssuedToken {
 export interface CallOptions {
   /** Cancels the call when nobody waits for it any more. */
   readonly signal?: AbortSignal;
+  /** Nobody waits for it: it gives way to calls that somebody waits for. */
+  readonly background?: boolean;
 }
 
 /** A Teams user's Entra token, and whom it is for. */

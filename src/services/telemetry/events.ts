@@ -25,7 +25,11 @@ export interface Events {
     lifetimeMinutes: number;
   }) => void;
   readonly tokenSuperseded: () => void;
+  /** A token was renewed before it was too old to be served, or could not be. */
+  readonly tokenRenewed: (event: { outcome: "renewed" | "failed" }) => void;
   readonly tokensRevoked: (event: { cause: "revocation" | "deletion"; confirmed: boolean }) => void;
+  /** The cache was cleared after a revocation that it was away for. */
+  readonly revocationCompleted: () => void;
   readonly identityCreated: (event: { withToken: boolean }) => void;
   readonly identityDeleted: () => void;
   readonly upstreamCall: (event: UpstreamCall) => void;
@@ -45,8 +49,14 @@ export function createEvents(log: Logger): Events {
     tokenSuperseded: () => {
       log.info("a revocation overtook an issuance; its token was discarded");
     },
+    tokenRenewed: (event) => {
+      log[event.outcome === "renewed" ? "debug" : "warn"](event, "token renewed ahead of its end");
+    },
     tokensRevoked: (event) => {
       log.info(event, "tokens revoked");
+    },
+    revocationCompleted: () => {
+      log.info("the cache is back, and cleared of what was revoked meanwhile");
     },
     identityCreated: (event) => {
       log.info(event, "identity created");

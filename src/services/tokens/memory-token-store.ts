@@ -54,9 +54,9 @@ export class MemoryTokenStore<T extends object> implements TokenStore<T> {
     const record = this.record(key.identityId);
     const pending = this.pendingUntil(record);
     if (pending > now && !options.whileRevoking) {
-      return Promise.resolve({ kind: "busy", retryAfterMs: pending - now });
+      return Promise.resolve({ kind: "revoking", retryAfterMs: pending - now });
     }
-    const token = options.ignoreToken ? undefined : this.live(record, key);
+    const token = this.live(record, key, options.minLeftMs);
     if (token) return Promise.resolve({ kind: "token", token });
     const held = record.leases.get(key.field);
     if (held && held.until > now) return Promise.resolve({ kind: "busy", retryAfterMs: held.until - now });
@@ -65,13 +65,21 @@ export class MemoryTokenStore<T extends object> implements TokenStore<T> {
     return Promise.resolve({ kind: "lease", lease });
   }
 
+  extend(key: TokenKey, lease: Lease, leaseMs: number): Promise<boolean> {
+    const now = this.clock.now();
+    const held = this.identities.get(key.identityId)?.leases.get(key.field);
+    if (held?.id !== lease.id || held.until <= now) return Promise.resolve(false);
+    held.until = now + leaseMs;
+    return Promise.resolve(true);
+  }
+
   commit(key: TokenKey, lease: Lease, value: T, keepMs: number): Promise<Committed> {
     const record = this.identities.get(key.identityId);
     if (record?.generation !== lease.generation) return Promise.resolve("superseded");
     const now = this.clock.now();
     const mine = record.leases.get(key.field)?.id === lease.id;
     if (mine) record.leases.delete(key.field);
-    if (!mine || this.pendingUntil(record) > now) return Promise.resolve("revoking");
+    if (!mine || this.pendingUntil(record) > now) return Promise.resolve("unstored");
     record.tokens.set(key.field, { key, value, until: now + keepMs });
     return Promise.resolve("stored");
   }
@@ -107,12 +115,12 @@ export class MemoryTokenStore<T extends object> implements TokenStore<T> {
     return record;
   }
 
-  private live(record: IdentityRecord<T> | undefined, key: TokenKey): T | undefined {
+  private live(record: IdentityRecord<T> | undefined, key: TokenKey, minLeftMs = 0): T | undefined {
     const entry = record?.tokens.get(key.field);
     if (!entry) return undefined;
-    if (entry.until > this.clock.now()) return entry.value;
-    record?.tokens.delete(key.field);
-    return undefined;
+    const leftMs = entry.until - this.clock.now();
+    if (leftMs <= 0) record?.tokens.delete(key.field);
+    return leftMs > 0 && leftMs >= minLeftMs ? entry.value : undefined;
   }
 
   private pendingUntil(record: IdentityRecord<T>): number {

@@ -64,16 +64,15 @@ end
 return found`;
 
 /**
- * `ARGV: field, lease id, lease ms, new generation, ignore token (0/1), while revoking (0/1)` →
- * `{'token', value}` | `{'lease', generation}` | `{'busy', ms}`. At most one caller holds the lease of a field.
+ * `ARGV: field, lease id, lease ms, new generation, min left ms, while revoking (0/1)` →
+ * `{'token', value}` | `{'lease', generation}` | `{'busy', ms}` | `{'revoking', ms}`. At most one caller holds the
+ * lease of a field.
  */
 export const acquire = `${prelude(allowOom)}
 local ms, value = pending(), nil
-if ms > 0 and ARGV[6] == '0' then return {'busy', ms} end
-if ARGV[5] == '0' then
-  ms, value = left('e:' .. ARGV[1])
-  if ms > 0 then return {'token', value} end
-end
+if ms > 0 and ARGV[6] == '0' then return {'revoking', ms} end
+ms, value = left('e:' .. ARGV[1])
+if ms > 0 and ms >= tonumber(ARGV[5]) then return {'token', value} end
 ms = left('l:' .. ARGV[1])
 if ms > 0 then return {'busy', ms} end
 local generation = redis.call('HGET', key, 'g') or ARGV[4]
@@ -81,26 +80,38 @@ redis.call('HSET', key, 'inc', incarnation, 'g', generation, 'l:' .. ARGV[1], un
 keep(tonumber(ARGV[3]))
 return {'lease', generation}`;
 
+/** `ARGV: field, lease id, lease ms` → 1, or 0 when the lease is no longer held by that id. */
+export const extend = `${prelude(allowOom)}
+local ms, holder = left('l:' .. ARGV[1])
+if holder ~= ARGV[2] or ms <= 0 then return 0 end
+redis.call('HSET', key, 'l:' .. ARGV[1], until_(ARGV[3], ARGV[2]))
+keep(tonumber(ARGV[3]))
+return 1`;
+
 /**
- * `ARGV: field, lease id, generation, keep ms, value` → `stored` | `revoking` | `superseded`. Stores only under the
+ * `ARGV: field, lease id, generation, keep ms, value` → `stored` | `unstored` | `superseded`. Stores only under the
  * generation and incarnation that the lease was taken in, only for who holds the lease, and never while a revocation
  * is pending.
  */
 export const commit = `${prelude("")}
 if not mine or redis.call('HGET', key, 'g') ~= ARGV[3] then return 'superseded' end
 local _, holder = left('l:' .. ARGV[1])
-if holder ~= ARGV[2] then return 'revoking' end
+if holder ~= ARGV[2] then return 'unstored' end
 redis.call('HDEL', key, 'l:' .. ARGV[1])
-if pending() > 0 then return 'revoking' end
+if pending() > 0 then return 'unstored' end
 redis.call('HSET', key, 'e:' .. ARGV[1], until_(ARGV[4], ARGV[5]))
 keep(tonumber(ARGV[4]))
 return 'stored'`;
 
-/** `ARGV: field, lease id`. Gives back a lease that is still held by that id. */
+/**
+ * `ARGV: field, lease id, generation` → `unstored` | `superseded`. Gives back a lease that is still held by that id,
+ * and judges the token as `commit` does: for a store that is too full for it.
+ */
 export const release = `${prelude(allowOom)}
 local _, holder = left('l:' .. ARGV[1])
 if holder == ARGV[2] then redis.call('HDEL', key, 'l:' .. ARGV[1]) end
-return 1`;
+if not mine or redis.call('HGET', key, 'g') ~= ARGV[3] then return 'superseded' end
+return 'unstored'`;
 
 /** `ARGV: revocation id, pending ms, new generation`. Drops the tokens and leases, forbids storing until the end. */
 export const beginRevocation = `${prelude(allowOom)}

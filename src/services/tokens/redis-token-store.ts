@@ -22,6 +22,7 @@ export class RedisTokenStore implements TokenStore<Buffer> {
       read: redis.script("acsgwRead", scripts.read),
       list: redis.script("acsgwList", scripts.list),
       acquire: redis.script("acsgwAcquire", scripts.acquire),
+      extend: redis.script("acsgwExtend", scripts.extend),
       commit: redis.script("acsgwCommit", scripts.commit),
       release: redis.script("acsgwRelease", scripts.release),
       beginRevocation: redis.script("acsgwBeginRevocation", scripts.beginRevocation),
@@ -49,7 +50,7 @@ export class RedisTokenStore implements TokenStore<Buffer> {
       id,
       options.leaseMs,
       randomId(),
-      options.ignoreToken ? 1 : 0,
+      Math.min(options.minLeftMs ?? 0, Number.MAX_SAFE_INTEGER),
       options.whileRevoking ? 1 : 0,
     )) as [Buffer, Buffer | number];
     const [kind, value] = answer;
@@ -58,27 +59,31 @@ export class RedisTokenStore implements TokenStore<Buffer> {
         return { kind: "token", token: value as Buffer };
       case "lease":
         return { kind: "lease", lease: { id, generation: String(value) } };
+      case "revoking":
+        return { kind: "revoking", retryAfterMs: Number(value) };
       default:
         return { kind: "busy", retryAfterMs: Number(value) };
     }
   }
 
+  async extend(key: TokenKey, lease: Lease, leaseMs: number): Promise<boolean> {
+    return (await this.run("extend", key.identityId, key.field, lease.id, leaseMs)) === 1;
+  }
+
   async commit(key: TokenKey, lease: Lease, value: Buffer, keepMs: number): Promise<Committed> {
     const { identityId, field } = key;
-    const answer = await this.run(
-      "commit",
-      identityId,
-      field,
-      lease.id,
-      lease.generation,
-      Math.floor(keepMs),
-      value,
-    );
-    return String(answer) as Committed;
+    const args = [field, lease.id, lease.generation];
+    try {
+      return String(await this.run("commit", identityId, ...args, Math.floor(keepMs), value)) as Committed;
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable && error.reason === "OOM")) throw error;
+      // A full Redis takes no token, and still knows whether a revocation has overtaken this one.
+      return String(await this.run("release", identityId, ...args)) as Committed;
+    }
   }
 
   async release(key: TokenKey, lease: Lease): Promise<void> {
-    await this.run("release", key.identityId, key.field, lease.id);
+    await this.run("release", key.identityId, key.field, lease.id, lease.generation);
   }
 
   async beginRevocation(identityId: string, revocation: string): Promise<void> {

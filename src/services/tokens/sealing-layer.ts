@@ -37,9 +37,13 @@ export class SealedTokenStore implements TokenStore<CachedToken> {
     if (acquired.kind !== "token") return acquired;
     const token = this.open(acquired.token, key);
     if (token) return { kind: "token", token };
-    const again = await this.store.acquire(key, { ...options, ignoreToken: true });
+    const again = await this.store.acquire(key, { ...options, minLeftMs: Infinity });
     // Asked to ignore the token, the store answers with a lease or with how long to wait.
     return again.kind === "token" ? { kind: "busy", retryAfterMs: options.leaseMs } : again;
+  }
+
+  extend(key: TokenKey, lease: Lease, leaseMs: number): Promise<boolean> {
+    return this.store.extend(key, lease, leaseMs);
   }
 
   commit(key: TokenKey, lease: Lease, value: CachedToken, keepMs: number): Promise<Committed> {

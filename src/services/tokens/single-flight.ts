@@ -1,48 +1,62 @@
 /** Lets concurrent callers of one key share one run, and its outcome: success or failure. */
 
+/** A point in the order of events in this process. Milliseconds are too coarse to order them. */
+export type Moment = number;
+
+/** What a run came to. */
+export interface Outcome<T> {
+  readonly value: T;
+  /**
+   * The moment before the question was sent whose answer vouches for the value. Whoever began later may know of
+   * things that the answer does not, and must not be given it.
+   */
+  readonly asOf: Moment;
+}
+
 /** A run that callers share. */
 export interface Flight {
   /** Aborted when every caller of this run has gone. */
   readonly signal: AbortSignal;
-  /** From now on new callers of the key start a run of their own: what this one answers may be too old for them. */
-  close(): void;
-  /** Waits until runs of the key that were closed before this one have ended, then closes this one too. */
-  takeTurn(): Promise<void>;
 }
 
 interface Seat<T> {
-  readonly outcome: Promise<T>;
+  readonly outcome: Promise<Outcome<T>>;
   readonly gone: AbortController;
   waiting: number;
 }
 
 /**
- * The seats are a field, so two services never share one, and a seat is cleared only by the run that holds it.
- * Why a run closes: a caller that arrives after a revocation has answered must not be given a token from before it.
- * Whoever joins before the last check of the generation is covered by that check; whoever comes later is not.
+ * At most one run per key at a time. A caller that began after the moment of a run's outcome waits for that run all
+ * the same, so that runs do not pile up, and then shares the next one, which vouches for everybody who waited.
  */
 export class SingleFlight<T> {
   private readonly seats = new Map<string, Seat<T>>();
-  private readonly turns = new Map<string, Promise<unknown>>();
+  private moments = 0;
 
-  /** Runs `work`, or joins the run of `key` that is open. Rejects with `signal.reason` when the caller gives up. */
-  run(key: string, signal: AbortSignal, work: (flight: Flight) => Promise<T>): Promise<T> {
-    const seat = this.seats.get(key) ?? this.takeOff(key, work);
-    return this.wait(key, seat, signal);
+  /** The present moment, later than every one before. */
+  moment(): Moment {
+    return ++this.moments;
   }
 
-  private takeOff(key: string, work: (flight: Flight) => Promise<T>): Seat<T> {
+  /** Runs `work`, or joins the run of `key`. Rejects with `signal.reason` when the caller gives up. */
+  async run(
+    key: string,
+    began: Moment,
+    signal: AbortSignal,
+    work: (flight: Flight) => Promise<Outcome<T>>,
+  ): Promise<T> {
+    for (;;) {
+      const seat = this.seats.get(key) ?? this.takeOff(key, work);
+      const { value, asOf } = await this.wait(key, seat, signal);
+      if (began < asOf) return value;
+    }
+  }
+
+  private takeOff(key: string, work: (flight: Flight) => Promise<Outcome<T>>): Seat<T> {
     const gone = new AbortController();
-    const flight: Flight = {
-      signal: gone.signal,
-      close: () => {
-        this.clear(key, seat);
-      },
-      takeTurn: () => this.takeTurn(key, seat),
-    };
     // The run starts in a microtask: `seat` is there by then, and callers of the same tick find it.
     const outcome = Promise.resolve()
-      .then(() => work(flight))
+      .then(() => work({ signal: gone.signal }))
       .finally(() => {
         this.clear(key, seat);
       });
@@ -53,7 +67,7 @@ export class SingleFlight<T> {
     return seat;
   }
 
-  private async wait(key: string, seat: Seat<T>, signal: AbortSignal): Promise<T> {
+  private async wait(key: string, seat: Seat<T>, signal: AbortSignal): Promise<Outcome<T>> {
     seat.waiting += 1;
     let stopListening: () => void = () => undefined;
     const left = new Promise<never>((_, reject) => {
@@ -76,17 +90,6 @@ export class SingleFlight<T> {
         seat.gone.abort();
       }
     }
-  }
-
-  private async takeTurn(key: string, seat: Seat<T>): Promise<void> {
-    for (let before = this.turns.get(key); before; before = this.turns.get(key)) await before;
-    this.clear(key, seat);
-    const turn: Promise<unknown> = seat.outcome
-      .catch(() => undefined)
-      .finally(() => {
-        if (this.turns.get(key) === turn) this.turns.delete(key);
-      });
-    this.turns.set(key, turn);
   }
 
   private clear(key: string, seat: Seat<T>): void {

@@ -1,20 +1,20 @@
-/** The rules of issue and revoke: serve from the cache what may be served, let one caller issue what may not. */
-import { setTimeout as sleep } from "node:timers/promises";
+/** Tokens as the API knows them: issue, revoke, list, exchange. Serves from the store what may be served. */
 import { GatewayError } from "../../errors";
 import type { CallOptions, IdentityProvider, IssuedToken, TeamsUserToken } from "../azure/identity-provider";
 import type { Clock } from "../clock";
 import { startDeadline } from "../deadline";
 import { checkIdentityId } from "../identities/identity-id";
 import type { Events } from "../telemetry/events";
-import { SingleFlight, type Flight } from "./single-flight";
+import { GuardedStore } from "./guarded-store";
+import { Issuance, type ServedToken } from "./issuance";
+import { RefreshAhead } from "./refresh-ahead";
+import { Revocations, type Cause } from "./revocations";
+import { SingleFlight } from "./single-flight";
 import { canonicalScopes, checkLifetime, tokenKey, type TokenKey } from "./token-key";
 import { tokenScopes, type TokenScope } from "./token-scope";
-import { newRevocation, StoreUnavailable, type CachedToken, type TokenStore } from "./token-store";
+import type { CachedToken, TokenStore } from "./token-store";
 
-/** A token, and where it came from. */
-export interface ServedToken extends CachedToken {
-  readonly source: "issued" | "cache";
-}
+export type { ServedToken } from "./issuance";
 
 /** Which token is asked for. */
 export interface TokenRequest {
@@ -32,31 +32,36 @@ export type CachedTokenSummary = Pick<CachedToken, "scopes" | "expiresOn">;
 /** How long ACS may still honour tokens after it has revoked them (ACS documentation, identity model). */
 const revocationEffectMs = 15 * 60_000;
 
-/** How often an issuance that revocations overtake is begun anew. */
-const maxSuperseded = 3;
-/**
- * The share of its deadline that an issuance waits for others, a pending revocation or the holder of the lease, who
- * may have died. Then it goes on without storing its token.
- */
-const patienceShare = 0.3;
-const pollMs = { min: 25, max: 200 };
-const endTries = 3;
-
 /** Issues, caches and revokes tokens. What it promises, and what of a store, stands in `token-store.ts`. */
-export class TokenService {
+export class TokenService implements AsyncDisposable {
+  private readonly store: GuardedStore;
   private readonly flights = new SingleFlight<ServedToken>();
+  private readonly issuance: Issuance;
+  private readonly refreshAhead: RefreshAhead;
+  private readonly revocations: Revocations;
 
   constructor(
-    private readonly store: TokenStore<CachedToken>,
+    store: TokenStore<CachedToken>,
     private readonly azure: IdentityProvider,
     private readonly clock: Clock,
     private readonly events: Pick<
       Events,
-      "tokenServed" | "tokenSuperseded" | "tokensRevoked" | "storeUnavailable"
+      | "tokenServed"
+      | "tokenSuperseded"
+      | "tokenRenewed"
+      | "tokensRevoked"
+      | "revocationCompleted"
+      | "storeUnavailable"
     >,
     /** A token with less life left than this many milliseconds is not served from the cache. */
-    private readonly minRemainingMs: number,
-  ) {}
+    minRemainingMs: number,
+  ) {
+    this.store = new GuardedStore(store, events);
+    const moment = () => this.flights.moment();
+    this.issuance = new Issuance(this.store, azure, clock, events, minRemainingMs, moment);
+    this.refreshAhead = new RefreshAhead(this.issuance, clock, events, minRemainingMs);
+    this.revocations = new Revocations(this.store, events);
+  }
 
   /**
    * A token for exactly these scopes and this lifetime. Rejects with `BAD_USER_INPUT`, the errors of
@@ -69,17 +74,7 @@ export class TokenService {
       checkLifetime(request.lifetimeMinutes),
       this.azure.credentialFingerprint,
     );
-    const force = request.forceRefresh;
-    const cached = force ? undefined : await this.orUndefined("read", () => this.store.read(key));
-    const served: ServedToken =
-      cached && this.isFresh(cached)
-        ? { ...cached, source: "cache" }
-        : // A forced refresh does not join a plain issuance, which might answer with the very token that is refused.
-          await this.withDeadline(call, (signal) =>
-            this.flights.run(`${force ? "force " : ""}${key.text}`, signal, (flight) =>
-              this.obtain(key, force, flight),
-            ),
-          );
+    const served = await this.find(key, request.forceRefresh, call);
     const { source } = served;
     this.events.tokenServed({ source, scopes: key.scopes, lifetimeMinutes: key.lifetimeMinutes });
     return served;
@@ -93,11 +88,7 @@ export class TokenService {
     issued: IssuedToken,
   ): Promise<void> {
     const key = tokenKey(identityId, scopes, lifetimeMinutes, this.azure.credentialFingerprint);
-    await this.orUndefined("commit", async () => {
-      const acquired = await this.store.acquire(key, { leaseMs: this.leaseMs });
-      if (acquired.kind === "lease")
-        await this.store.commit(key, acquired.lease, cachedToken(key, issued), this.keepMs(issued));
-    });
+    await this.issuance.remember(key, issued);
   }
 
   /**
@@ -115,34 +106,20 @@ export class TokenService {
    * The bracket of a revocation around `act`, Azure's part of it. A caller that leaves does not cancel it: half a
    * revocation helps nobody.
    */
-  async endTokens(
-    identityId: string,
-    cause: "revocation" | "deletion",
-    act: () => Promise<void>,
-  ): Promise<void> {
-    const revocation = newRevocation();
-    await this.orUndefined("beginRevocation", () => this.store.beginRevocation(identityId, revocation));
-    let confirmed: boolean;
-    try {
-      await act();
-    } finally {
-      // After a failure too: a call that timed out may have worked at Azure.
-      confirmed = await this.endRevocation(identityId, revocation);
-    }
-    this.events.tokensRevoked({ cause, confirmed });
-    if (!confirmed) {
-      throw new GatewayError(
-        "CACHE_UNAVAILABLE",
-        `Azure has carried out the ${cause}, but the shared cache could not be cleared and may serve a token from before. Send the same mutation again to complete it.`,
-      );
-    }
+  async endTokens(identityId: string, cause: Cause, act: () => Promise<void>): Promise<void> {
+    await this.revocations.bracket(identityId, cause, act);
+  }
+
+  /** Tells the store of revocations that it was away for. To be called when it is back. */
+  async storeIsBack(): Promise<void> {
+    await this.revocations.finish();
   }
 
   /** What is cached for each identity, in the order asked for; nothing while the store is away. */
   async cachedTokens(identityIds: readonly string[]): Promise<CachedTokenSummary[][]> {
-    const lists = await this.orUndefined("list", () => this.store.list(identityIds));
+    const lists = await this.store.ask("list", (store) => store.list(identityIds));
     return identityIds.map((_, index) =>
-      (lists?.[index] ?? [])
+      (lists?.value[index] ?? [])
         .filter(({ key }) => key.credential === this.azure.credentialFingerprint)
         .map(({ value: { scopes, expiresOn } }) => ({ scopes, expiresOn })),
     );
@@ -160,80 +137,33 @@ export class TokenService {
     };
   }
 
-  /** One caller's way to a token after a miss: somebody else's, or one of its own under the lease. */
-  private async obtain(key: TokenKey, force: boolean, flight: Flight): Promise<ServedToken> {
-    const patienceEnd = performance.now() + this.azure.deadlineMs * patienceShare;
-    let ignoreToken = force;
-    for (let superseded = 0; superseded < maxSuperseded;) {
-      const patient = performance.now() < patienceEnd;
-      const turn = await this.orUndefined("acquire", () =>
-        this.store.acquire(key, { leaseMs: this.leaseMs, ignoreToken, whileRevoking: !patient }),
-      );
-      switch (turn?.kind) {
-        case undefined:
-          return this.issueUnstored(key, flight);
-        case "token":
-          if (this.isFresh(turn.token)) {
-            // A revocation may have overtaken this answer: whoever comes now has asked the store after it.
-            flight.close();
-            return { ...turn.token, source: "cache" };
-          }
-          ignoreToken = true;
-          break;
-        case "busy":
-          if (!patient) return this.issueUnstored(key, flight);
-          await sleep(jitter(Math.min(turn.retryAfterMs, pollMs.max)), undefined, { signal: flight.signal });
-          break;
-        case "lease": {
-          const issued = await this.azure
-            .issueToken(key.identityId, key.scopes, key.lifetimeMinutes, flight)
-            .catch(async (error: unknown) => {
-              await this.orUndefined("release", () => this.store.release(key, turn.lease));
-              throw error;
-            });
-          // The commit's check of the generation covers who waits by now; whoever comes later must check again.
-          flight.close();
-          const token = cachedToken(key, issued);
-          const committed = await this.orUndefined("commit", () =>
-            this.store.commit(key, turn.lease, token, this.keepMs(issued)),
-          );
-          if (committed === undefined) {
-            // A store that is full takes no token, and would keep the next callers waiting for a lease nobody uses.
-            await this.orUndefined("release", () => this.store.release(key, turn.lease));
-            return this.issueUnstored(key, flight);
-          }
-          if (committed !== "superseded") return { ...token, source: "issued" };
-          superseded += 1;
-          this.events.tokenSuperseded();
-        }
+  /** Ends what runs in the background. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.refreshAhead[Symbol.asyncDispose]();
+  }
+
+  private async find(key: TokenKey, force: boolean, call: CallOptions): Promise<ServedToken> {
+    const began = this.flights.moment();
+    const settled = this.revocations.owes(key.identityId)
+      ? await this.revocations.settled(key.identityId)
+      : true;
+    let withoutStore = !settled;
+    if (settled && !force) {
+      const answer = await this.store.ask("read", (store) => store.read(key));
+      const cached = answer?.value;
+      if (cached && this.issuance.isFresh(cached)) {
+        this.refreshAhead.consider(key, cached);
+        return { ...cached, source: "cache" };
       }
+      withoutStore = answer === undefined;
     }
-    throw new GatewayError(
-      "TOKEN_REVOKED_DURING_ISSUE",
-      "Revocations of this identity overtook the issuance of its token. Try again when they are over.",
+    // A forced refresh does not join a plain issuance, which might answer with the very token that is refused.
+    const run = force ? `force ${key.text}` : key.text;
+    return this.withDeadline(call, (signal) =>
+      this.flights.run(run, began, signal, (flight) =>
+        this.issuance.obtain(key, { force, withoutStore, signal: flight.signal }),
+      ),
     );
-  }
-
-  /**
-   * The way without the store. Azure is asked only after the flight has closed, so that nobody who began after a
-   * revocation is given a token from before it; those who come meanwhile make up one next flight.
-   */
-  private async issueUnstored(key: TokenKey, flight: Flight): Promise<ServedToken> {
-    await flight.takeTurn();
-    const issued = await this.azure.issueToken(key.identityId, key.scopes, key.lifetimeMinutes, flight);
-    return { ...cachedToken(key, issued), source: "issued" };
-  }
-
-  private async endRevocation(identityId: string, revocation: string): Promise<boolean> {
-    for (let attempt = 1; attempt <= endTries; attempt++) {
-      const done = await this.orUndefined("endRevocation", async () => {
-        await this.store.endRevocation(identityId, revocation);
-        return true;
-      });
-      if (done) return true;
-      if (attempt < endTries) await sleep(jitter(pollMs.max));
-    }
-    return false;
   }
 
   private async withDeadline<T>(call: CallOptions, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -248,37 +178,4 @@ export class TokenService {
       );
     }
   }
-
-  /** A store that is away is an event, and never the caller's problem. */
-  private async orUndefined<T>(operation: string, ask: () => Promise<T>): Promise<T | undefined> {
-    try {
-      return await ask();
-    } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error;
-      this.events.storeUnavailable({ operation, reason: error.reason });
-      return undefined;
-    }
-  }
-
-  /** Longer than any issuance lasts, so that only a holder that died loses its lease. */
-  private get leaseMs(): number {
-    return this.azure.deadlineMs + 500;
-  }
-
-  /** The store forgets tokens in time by its own clock; this is the gateway's word on it. */
-  private isFresh(token: CachedToken): boolean {
-    return token.expiresOn - this.clock.now() >= this.minRemainingMs;
-  }
-
-  private keepMs(issued: IssuedToken): number {
-    return Math.max(1, issued.expiresOn - this.clock.now() - this.minRemainingMs);
-  }
-}
-
-function cachedToken(key: TokenKey, { token, expiresOn }: IssuedToken): CachedToken {
-  return { token, expiresOn, scopes: key.scopes };
-}
-
-function jitter(ms: number): number {
-  return Math.max(pollMs.min, ms * (0.5 + Math.random() / 2));
 }

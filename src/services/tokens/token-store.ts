@@ -40,17 +40,21 @@ export interface Lease {
   readonly generation: string;
 }
 
-/** Who may issue for a key right now: nobody needs to (a token is there), you, or somebody else is at it. */
+/**
+ * Who may issue for a key right now: nobody needs to (a token is there), you, nobody yet because somebody else is at
+ * it (`busy`), or because a revocation is pending (`revoking`).
+ */
 export type Acquired<T> =
   | { readonly kind: "token"; readonly token: T }
   | { readonly kind: "lease"; readonly lease: Lease }
-  | { readonly kind: "busy"; readonly retryAfterMs: number };
+  | { readonly kind: "busy" | "revoking"; readonly retryAfterMs: number };
 
 /**
- * What became of a committed token. `stored`: serve it. `revoking`: a revocation is pending or the lease was lost;
- * serve it to those who already wait, it is not stored. `superseded`: a revocation overtook it; it must not be served.
+ * What became of a committed token. `stored`: serve it. `unstored`: no revocation overtook it, but one is pending, the
+ * lease was lost, or the store is full; serve it to those who already wait. `superseded`: a revocation overtook it; it
+ * must not be served.
  */
-export type Committed = "stored" | "revoking" | "superseded";
+export type Committed = "stored" | "unstored" | "superseded";
 
 /** A new revocation's id: 96 random bits in hexadecimal, which can stand in a Lua pattern. */
 export function newRevocation(): string {
@@ -59,10 +63,10 @@ export function newRevocation(): string {
 
 /** How a lease is asked for. */
 export interface AcquireOptions {
-  /** How long the lease lasts, in milliseconds: at least as long as an issuance may take. */
+  /** How long the lease lasts unless it is extended, in milliseconds. */
   readonly leaseMs: number;
-  /** Take the lease even though a token is there (`forceRefresh`). */
-  readonly ignoreToken?: boolean;
+  /** A token that may be served for less than this many milliseconds counts as none; `Infinity` ignores any. Default 0. */
+  readonly minLeftMs?: number;
   /** Take the lease even though a revocation is pending; the token will not be stored. */
   readonly whileRevoking?: boolean;
 }
@@ -75,6 +79,8 @@ export interface TokenStore<T> {
   list(identityIds: readonly string[]): Promise<{ key: TokenKey; value: T }[][]>;
   /** Atomically: the token, or the lease, or how long whoever holds it still may. */
   acquire(key: TokenKey, options: AcquireOptions): Promise<Acquired<T>>;
+  /** Makes a lease last `leaseMs` from now on. False when it is no longer held: it ran out, or a revocation ended it. */
+  extend(key: TokenKey, lease: Lease, leaseMs: number): Promise<boolean>;
   /** Atomically: stores `value` for `keepMs` and gives the lease back, if the rules above allow it. */
   commit(key: TokenKey, lease: Lease, value: T, keepMs: number): Promise<Committed>;
   /** Gives the lease back after a failed issuance; does nothing when it is no longer held. */

@@ -1,0 +1,173 @@
+/** The way to a token after a miss: somebody else's, or a new one under the lease; without the store, a new one. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { GatewayError } from "../../errors";
+import type { IdentityProvider, IssuedToken } from "../azure/identity-provider";
+import type { Clock } from "../clock";
+import type { Events } from "../telemetry/events";
+import type { GuardedStore } from "./guarded-store";
+import { jitter, pollMs } from "./jitter";
+import type { Moment, Outcome } from "./single-flight";
+import type { TokenKey } from "./token-key";
+import { keepMs } from "./token-lifetime";
+import type { AcquireOptions, CachedToken, Lease } from "./token-store";
+
+/** A token, and where it came from. */
+export interface ServedToken extends CachedToken {
+  readonly source: "issued" | "cache";
+}
+
+/** How a token is obtained. */
+export interface Way {
+  /** Issue even though one is cached. */
+  readonly force: boolean;
+  /** The store has just failed this caller, and is not asked again. */
+  readonly withoutStore: boolean;
+  /** Aborted when nobody waits any more. */
+  readonly signal: AbortSignal;
+}
+
+/** The longest that a lease lasts unless it is extended, in milliseconds. */
+const maxLeaseMs = 2_000;
+/** How often an issuance that revocations overtake is begun anew. */
+const maxSuperseded = 3;
+/** The share of its deadline that an issuance waits for a process that may have died: a revoker, a lease holder. */
+const patienceShare = 0.3;
+
+/** Obtains tokens for who found none in the store. */
+export class Issuance {
+  /** What the others lose when a lease's holder dies. One that lives extends its lease for as long as Azure takes. */
+  private readonly leaseMs: number;
+
+  constructor(
+    private readonly store: GuardedStore,
+    private readonly azure: IdentityProvider,
+    private readonly clock: Clock,
+    private readonly events: Pick<Events, "tokenSuperseded">,
+    private readonly minRemainingMs: number,
+    /** The present moment, in the order of the runs that callers share. */
+    private readonly moment: () => Moment,
+  ) {
+    this.leaseMs = Math.min(maxLeaseMs, azure.deadlineMs * patienceShare);
+  }
+
+  /** A token and the moment that it is vouched for. Rejects as Azure does, or with `TOKEN_REVOKED_DURING_ISSUE`. */
+  async obtain(key: TokenKey, way: Way): Promise<Outcome<ServedToken>> {
+    if (way.withoutStore) return this.issueUnstored(key, way);
+    const patienceEnd = performance.now() + this.azure.deadlineMs * patienceShare;
+    let minLeftMs = way.force ? Infinity : 0;
+    for (let superseded = 0; superseded < maxSuperseded;) {
+      const asOf = this.moment();
+      const turn = await this.acquire(key, { minLeftMs, whileRevoking: performance.now() >= patienceEnd });
+      switch (turn?.kind) {
+        case undefined:
+          return this.issueUnstored(key, way);
+        case "token":
+          if (this.isFresh(turn.token)) return { value: { ...turn.token, source: "cache" }, asOf };
+          minLeftMs = Infinity;
+          break;
+        case "busy":
+        case "revoking":
+          await sleep(jitter(Math.min(turn.retryAfterMs, pollMs.max)), undefined, { signal: way.signal });
+          break;
+        case "lease": {
+          const outcome = await this.issueUnderLease(key, turn.lease, way);
+          if (outcome) return outcome;
+          superseded += 1;
+        }
+      }
+    }
+    throw new GatewayError(
+      "TOKEN_REVOKED_DURING_ISSUE",
+      "Revocations of this identity overtook the issuance of its token. Try again when they are over.",
+    );
+  }
+
+  /**
+   * Replaces a token that may be served for less than `minLeftMs`, unless somebody else is at it or has done it. True
+   * when it was replaced. Rejects as Azure does.
+   */
+  async renew(key: TokenKey, minLeftMs: number, signal: AbortSignal): Promise<boolean> {
+    const turn = await this.acquire(key, { minLeftMs });
+    if (turn?.kind !== "lease") return false;
+    const way = { force: true, withoutStore: false, signal, background: true };
+    return (await this.issueUnderLease(key, turn.lease, way)) !== undefined;
+  }
+
+  /** Keeps a token that came with a new identity, whose id nobody else knows yet. */
+  async remember(key: TokenKey, issued: IssuedToken): Promise<void> {
+    const turn = await this.acquire(key, {});
+    if (turn?.kind === "lease") await this.commit(key, turn.lease, issued);
+  }
+
+  /** The store forgets tokens in time by its own clock; this is the gateway's word on it. */
+  isFresh(token: CachedToken): boolean {
+    return token.expiresOn - this.clock.now() >= this.minRemainingMs;
+  }
+
+  /** Undefined when a revocation overtook the issuance. */
+  private async issueUnderLease(
+    key: TokenKey,
+    lease: Lease,
+    way: Way & { readonly background?: boolean },
+  ): Promise<Outcome<ServedToken> | undefined> {
+    const beforeAzure = this.moment();
+    const issued = await this.extending(key, lease, () => this.issue(key, way)).catch(
+      async (error: unknown) => {
+        await this.store.ask("release", (store) => store.release(key, lease));
+        throw error;
+      },
+    );
+    const beforeCommit = this.moment();
+    const committed = await this.commit(key, lease, issued);
+    if (committed?.value === "superseded") {
+      this.events.tokenSuperseded();
+      return undefined;
+    }
+    // The commit's check of the generation vouches for the token. Without it, or for who wants one newer than what
+    // they have, the call to Azure does.
+    const asOf = committed && !way.force ? beforeCommit : beforeAzure;
+    return { value: { ...cachedToken(key, issued), source: "issued" }, asOf };
+  }
+
+  private async issueUnstored(key: TokenKey, way: Way): Promise<Outcome<ServedToken>> {
+    const asOf = this.moment();
+    const issued = await this.issue(key, way);
+    return { value: { ...cachedToken(key, issued), source: "issued" }, asOf };
+  }
+
+  private issue(key: TokenKey, { signal, background = false }: Way & { readonly background?: boolean }) {
+    return this.azure.issueToken(key.identityId, key.scopes, key.lifetimeMinutes, { signal, background });
+  }
+
+  private commit(key: TokenKey, lease: Lease, issued: IssuedToken) {
+    const forMs = keepMs(issued.expiresOn, this.clock.now(), this.minRemainingMs);
+    return this.store.ask("commit", (store) => store.commit(key, lease, cachedToken(key, issued), forMs));
+  }
+
+  private async acquire(key: TokenKey, options: Omit<AcquireOptions, "leaseMs">) {
+    const { leaseMs } = this;
+    const answer = await this.store.ask("acquire", (store) => store.acquire(key, { leaseMs, ...options }));
+    return answer?.value;
+  }
+
+  /** Extends the lease while `work` lasts, until it is lost. */
+  private async extending<T>(key: TokenKey, lease: Lease, work: () => Promise<T>): Promise<T> {
+    const { leaseMs } = this;
+    const timer = setInterval(() => {
+      void this.store
+        .ask("extend", (store) => store.extend(key, lease, leaseMs))
+        .then((held) => {
+          if (held?.value === false) clearInterval(timer);
+        });
+    }, leaseMs / 3);
+    try {
+      return await work();
+    } finally {
+      clearInterval(timer);
+    }
+  }
+}
+
+function cachedToken(key: TokenKey, { token, expiresOn }: IssuedToken): CachedToken {
+  return { token, expiresOn, scopes: key.scopes };
+}

@@ -1,0 +1,96 @@
+/** The bracket of a revocation around Azure's part of it, and the brackets that could not be closed. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { GatewayError } from "../../errors";
+import type { Events } from "../telemetry/events";
+import type { GuardedStore } from "./guarded-store";
+import { jitter, pollMs } from "./jitter";
+import { newRevocation } from "./token-store";
+
+/** Why tokens end. */
+export type Cause = "revocation" | "deletion";
+
+const endTries = 4;
+/** The most identities whose brackets are remembered; what is beyond was never promised. */
+const maxRemembered = 100_000;
+
+/** Ends tokens everywhere: at Azure and in the store. */
+export class Revocations {
+  /** Per identity, revocations that Azure has carried out and the store was not told of. */
+  private readonly unfinished = new Map<string, Set<string>>();
+
+  constructor(
+    private readonly store: GuardedStore,
+    private readonly events: Pick<Events, "tokensRevoked" | "revocationCompleted">,
+  ) {}
+
+  /**
+   * Runs `act`, Azure's part, between the store's two steps. Rejects as `act` does, or with `CACHE_UNAVAILABLE` when
+   * Azure has acted and the store could not be told: then this process finishes as soon as it can.
+   */
+  async bracket(identityId: string, cause: Cause, act: () => Promise<void>): Promise<void> {
+    const revocation = newRevocation();
+    await this.store.ask("beginRevocation", (store) => store.beginRevocation(identityId, revocation));
+    let confirmed: boolean;
+    try {
+      await act();
+    } finally {
+      // After a failure too: a call that timed out may have worked at Azure.
+      confirmed = await this.end(identityId, revocation);
+    }
+    this.events.tokensRevoked({ cause, confirmed });
+    if (!confirmed) {
+      throw new GatewayError(
+        "CACHE_UNAVAILABLE",
+        `Azure has carried out the ${cause}, but the shared cache could not be cleared and may serve a token from before. Send the same mutation again to complete it.`,
+      );
+    }
+  }
+
+  /** Whether this process owes the store anything about an identity. */
+  owes(identityId: string): boolean {
+    return this.unfinished.has(identityId);
+  }
+
+  /** Whether this process may ask the store about an identity: not before what it owes the store is paid. */
+  async settled(identityId: string): Promise<boolean> {
+    const owed = this.unfinished.get(identityId);
+    if (!owed) return true;
+    for (const revocation of owed) {
+      if (!(await this.tellEnd(identityId, revocation))) return false;
+      owed.delete(revocation);
+    }
+    if (this.unfinished.get(identityId) === owed) this.unfinished.delete(identityId);
+    this.events.revocationCompleted();
+    return true;
+  }
+
+  /** Pays everything that is owed, until the store fails again. To be called when the store is back. */
+  async finish(): Promise<void> {
+    for (const identityId of [...this.unfinished.keys()]) {
+      if (!(await this.settled(identityId))) return;
+    }
+  }
+
+  private async end(identityId: string, revocation: string): Promise<boolean> {
+    for (let attempt = 1; attempt <= endTries; attempt++) {
+      if (await this.tellEnd(identityId, revocation)) return true;
+      if (attempt < endTries) await sleep(jitter(pollMs.max));
+    }
+    const owed = this.unfinished.get(identityId) ?? new Set();
+    this.unfinished.set(identityId, owed.add(revocation));
+    if (this.unfinished.size > maxRemembered) {
+      for (const oldest of this.unfinished.keys()) {
+        this.unfinished.delete(oldest);
+        break;
+      }
+    }
+    return false;
+  }
+
+  private async tellEnd(identityId: string, revocation: string): Promise<boolean> {
+    const told = await this.store.ask("endRevocation", (store) =>
+      store.endRevocation(identityId, revocation),
+    );
+    return told !== undefined;
+  }
+}
