@@ -17,6 +17,15 @@ export interface UpstreamCall {
   readonly requestId?: string;
 }
 
+/** A create of which nobody knows what became. */
+export interface CreateLost {
+  readonly intentId: string;
+  /** Since it began. */
+  readonly ageMs: number;
+  /** Whether Azure's answer was lost, or its identity could not be deleted for a day. */
+  readonly cause: "answerLost" | "notDeleted";
+}
+
 /** What the parts of the gateway tell. */
 export interface Events {
   readonly tokenServed: (event: {
@@ -32,6 +41,11 @@ export interface Events {
   readonly revocationCompleted: () => void;
   readonly identityCreated: (event: { withToken: boolean }) => void;
   readonly identityDeleted: () => void;
+  /** An identity that no caller was told of was deleted. */
+  readonly orphanDeleted: (event: { intentId: string; ageMs: number }) => void;
+  /** An identity may be alive that no caller was told of, and will not be deleted: once for each create. */
+  readonly createLost: (event: CreateLost) => void;
+  readonly createJournalUnavailable: (event: { operation: string; reason: string }) => void;
   readonly upstreamCall: (event: UpstreamCall) => void;
   readonly storeUnavailable: (event: { operation: string; reason: string }) => void;
   readonly redisError: (reason: string) => void;
@@ -63,6 +77,15 @@ export function createEvents(log: Logger): Events {
     },
     identityDeleted: () => {
       log.info("identity deleted");
+    },
+    orphanDeleted: (event) => {
+      log.info(event, "deleted an identity that no caller was told of");
+    },
+    createLost: (event) => {
+      log.warn(event, "a create's outcome is unknown; an identity that nobody uses may be left at Azure");
+    },
+    createJournalUnavailable: (event) => {
+      log.warn(event, "journal of creates unavailable; going on with the one in this process");
     },
     upstreamCall: (event) => {
       log[event.outcome === "ok" ? "debug" : "warn"](event, "call to Azure Communication Services");
