@@ -9,8 +9,8 @@ import tseslint from "typescript-eslint";
 const doors = [
   {
     name: "ioredis",
-    file: "src/services/redis/redis-connection.ts",
-    message: "Only src/services/redis/redis-connection.ts connects to Redis.",
+    file: "src/services/redis/redis-client.ts",
+    message: "Only src/services/redis/redis-client.ts speaks to Redis.",
   },
   {
     name: "@azure/communication-identity",

@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { z } from "zod";
 import { hashApiKey, type ApiKey } from "./services/access/api-key-authenticator";
+import { addressText, parseRedisUrl, redisUrlForms, type RedisAddress } from "./services/redis/redis-address";
 import { logLevels, type LogLevel } from "./services/telemetry/logger";
 import type { EncryptionKey } from "./services/tokens/token-cipher";
 
@@ -28,7 +29,13 @@ export interface Config {
     readonly throughProxy: boolean;
   };
   readonly redis:
-    { readonly url: string; readonly commandTimeoutMs: number; readonly keyPrefix: string } | undefined;
+    | {
+        readonly address: RedisAddress;
+        readonly sentinelPassword: string | undefined;
+        readonly commandTimeoutMs: number;
+        readonly keyPrefix: string;
+      }
+    | undefined;
   readonly tokens: {
     readonly minRemainingMs: number;
     readonly encryptionKeys: readonly EncryptionKey[];
@@ -96,6 +103,14 @@ const url = (protocols: readonly string[], example: string) =>
       `must look like ${example}`,
     );
 
+const redisUrl = z.string().transform((value, context) => {
+  const address = parseRedisUrl(value);
+  if (address) return address;
+  // The value may hold a password, so the message must not repeat any of it.
+  context.addIssue(`must look like ${redisUrlForms}`);
+  return z.NEVER;
+});
+
 const encryptionKeys = z.string().transform((value, context) => {
   const keys = list(value).map((item) => {
     const [, id, secret] = /^([\w-]{1,16}):(.+)$/.exec(item) ?? [];
@@ -158,10 +173,12 @@ const variables = z.object({
     .default(10_000)
     .describe("deadline of a call to Azure, all attempts"),
   ACS_MAX_CONNECTIONS: wholeNumber(1, 1_000).default(50).describe("connections to Azure at once"),
-  REDIS_URL: url(["redis:", "rediss:"], "redis://host:6379 or rediss://user:password@host:6380/0")
+  REDIS_URL: redisUrl
     .optional()
     .describe("the cache that replicas share; without it each process has its own"),
-  REDIS_TIMEOUT_MS: wholeNumber(10, 5_000)
+  REDIS_SENTINEL_PASSWORD: z.string().optional().describe("the password of the sentinels, if they have one"),
+  // A primary that is silent for longer must have been given up before another is promoted.
+  REDIS_TIMEOUT_MS: wholeNumber(10, 1_000)
     .default(250)
     .describe("the longest that a request waits for Redis"),
   REDIS_KEY_PREFIX: z.string().max(64).default("acsgw:").describe("starts every key in Redis"),
@@ -196,7 +213,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What starts like one of ours: a misspelled variable is the commonest fault. */
 const ours =
-  /^(ACS_|API_KEYS|DEVELOPMENT_API|REDIS_(URL|TIMEOUT|KEY)|TOKEN_ENCRYPTION|MIN_REMAINING|MAX_CACHED|CORS_ORIGIN|BODY_LIMIT)/;
+  /^(ACS_|API_KEYS|DEVELOPMENT_API|REDIS_(URL|TIMEOUT|KEY|SENTINEL)|TOKEN_ENCRYPTION|MIN_REMAINING|MAX_CACHED|CORS_ORIGIN|BODY_LIMIT)/;
 /** What Kubernetes sets for a service that is called like ours. */
 const foreign = /^ACS_(TOKEN_GATEWAY_)?(SERVICE_|PORT($|_))/;
 
@@ -274,7 +291,12 @@ function toConfig(v: Variables, environment: Environment): Config {
     redis:
       v.REDIS_URL === undefined
         ? undefined
-        : { url: v.REDIS_URL, commandTimeoutMs: v.REDIS_TIMEOUT_MS, keyPrefix: v.REDIS_KEY_PREFIX },
+        : {
+            address: v.REDIS_URL,
+            sentinelPassword: v.REDIS_SENTINEL_PASSWORD,
+            commandTimeoutMs: v.REDIS_TIMEOUT_MS,
+            keyPrefix: v.REDIS_KEY_PREFIX,
+          },
     tokens: {
       minRemainingMs: v.MIN_REMAINING_MINUTES * minute,
       encryptionKeys: v.TOKEN_ENCRYPTION_KEYS ?? [{ id: "development", secret: randomBytes(32) }],
@@ -361,10 +383,7 @@ export function describeConfig(config: Config): Record<string, unknown> {
   return {
     ...config,
     acs: { ...config.acs, accessKey: config.acs.accessKey ? fingerprint(config.acs.accessKey) : "Entra" },
-    redis: config.redis && {
-      ...config.redis,
-      url: withoutCredentials(config.redis.url),
-    },
+    redis: config.redis && { ...config.redis, ...describeRedis(config.redis) },
     tokens: {
       ...config.tokens,
       encryptionKeys: config.tokens.encryptionKeys.map((key) => `${key.id}:${fingerprint(key.secret)}`),
@@ -376,10 +395,17 @@ export function describeConfig(config: Config): Record<string, unknown> {
   };
 }
 
-/** Parsed, because a password may hold an `@`; the query may hold anything that ioredis takes, passwords too. */
-function withoutCredentials(url: string): string {
-  const { protocol, username, password, host, pathname } = new URL(url);
-  return `${protocol}//${username || password ? "[credentials]@" : ""}${host}${pathname}`;
+function describeRedis({ address, sentinelPassword }: NonNullable<Config["redis"]>) {
+  const { kind, tls, database, primaryName, username, password } = address;
+  return {
+    address: addressText(address),
+    kind,
+    tls,
+    ...(kind === "cluster" ? {} : { database }),
+    ...(kind === "sentinel" ? { primaryName } : {}),
+    credentials: (username ?? password) ? "set" : "none",
+    sentinelPassword: sentinelPassword === undefined ? undefined : "set",
+  };
 }
 
 function fingerprint(secret: string | Buffer): string {

@@ -72,9 +72,10 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   const { accessKey, ...acs } = config.acs;
   const credential = accessKey === undefined ? await defaultAzureCredential() : { accessKey };
   const azure = closing.add(new AcsIdentityProvider({ ...acs, credential }, clock, events));
-  const redis = config.redis && closing.add(await RedisConnection.connect(config.redis, events.redisError));
+  const redis = config.redis && closing.add(await RedisConnection.connect(config.redis, events));
   const store = tokenStore(config, redis, clock, events);
-  const tokens = new TokenService(store, azure, clock, events, config.tokens.minRemainingMs);
+  const tokens = closing.add(new TokenService(store, azure, clock, events, config.tokens.minRemainingMs));
+  redis?.onBack(() => void tokens.storeIsBack());
   const identities = new IdentityService(azure, tokens, events);
   const callers = new CallerAuthenticator(new ApiKeyAuthenticator(config.access.apiKeys));
   const { schema, typeDefs } = await describeApi(tokens, identities);
@@ -110,7 +111,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     context: (request, info) =>
       Promise.resolve().then(() => requestContext(credentialsOf(request.headers), info, callers, tokens)),
     pages: config.explorer ? [explorer] : [],
-    health: { ready: () => readiness(redis) },
+    health: { ready: () => Promise.resolve(readiness(redis)) },
     onError: events.internalError,
   });
   closing.add({ [Symbol.asyncDispose]: () => http.close() });

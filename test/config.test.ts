@@ -184,20 +184,66 @@ it("shows the configuration in effect without its secrets", () => {
     ),
   );
   for (const hidden of ["c2VjcmV0", apiKey, "password", secret]) expect(shown).not.toContain(hidden);
-  expect(shown).toContain("//[credentials]@host:6379");
+  expect(shown).toContain('"address":"host:6379"');
+  expect(shown).toContain('"credentials":"set"');
   expect(shown).toContain(
     `k1:sha256:${createHash("sha256").update(Buffer.from(secret, "base64")).digest("hex").slice(0, 8)}`,
   );
 });
 
-it.each(["redis://:pa@ssword@host:6379/2", "redis://host:6379/2?password=ssword"])(
-  "shows nothing of the password in %s",
-  (url) => {
-    const shown = JSON.stringify(describeConfig(loadConfig({ ...acs, REDIS_URL: url })));
-    expect(shown).not.toContain("ssword");
-    expect(shown).toContain("host:6379/2");
-  },
-);
+it.each([
+  "redis://:pa@s3cret@host:6379/2",
+  "rediss-sentinel://user:pa%3As3cret@host:26379,other/2#main",
+  "redis-cluster://:s3cret@host:6379,[::1]:7000",
+])("shows where Redis is and nothing of the password in %s", (url) => {
+  const config = loadConfig({ ...acs, REDIS_URL: url, REDIS_SENTINEL_PASSWORD: "another s3cret" });
+  const shown = JSON.stringify(describeConfig(config));
+  expect(shown).not.toContain("s3cret");
+  expect(shown).toContain('"address":"host:');
+});
+
+it.each([
+  "redis://",
+  "redis://host:6379?password=hidden",
+  "redis://host,other",
+  "redis://host:99999",
+  "redis://host/0#name",
+  "redis-cluster://host/1",
+  "redis-sentinel://",
+  "redis-sentinel://:%E0@host",
+  "http://host",
+])("refuses %s as a Redis and says what would be one, without repeating it", (url) => {
+  const problems = problemsOf({ ...acs, REDIS_URL: url });
+  expect(problems).toHaveLength(1);
+  expect(problems[0]).toMatch(/^REDIS_URL must look like redis:\/\/host:6379, redis-sentinel:/);
+  expect(problems[0]).not.toContain("hidden");
+});
+
+it("reads where Redis is from its URL", () => {
+  const addressOf = (url: string) => loadConfig({ ...acs, REDIS_URL: url }).redis?.address;
+  expect(addressOf("rediss-sentinel://user:p%40ss@a:1,b,[::1]:3/4#main")).toEqual({
+    kind: "sentinel",
+    tls: true,
+    endpoints: [
+      { host: "a", port: 1 },
+      { host: "b", port: 26379 },
+      { host: "::1", port: 3 },
+    ],
+    username: "user",
+    password: "p@ss",
+    database: 4,
+    primaryName: "main",
+  });
+  expect(addressOf("redis-cluster://a,b:7000")).toMatchObject({
+    kind: "cluster",
+    tls: false,
+    endpoints: [
+      { host: "a", port: 6379 },
+      { host: "b", port: 7000 },
+    ],
+  });
+  expect(addressOf("redis://host")).toMatchObject({ kind: "standalone", username: undefined, database: 0 });
+});
 
 it("has every variable in the documentation, and no other", () => {
   const page = readFileSync(join(__dirname, "..", "docs", "configuration.md"), "utf8");

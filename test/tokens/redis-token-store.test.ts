@@ -1,12 +1,12 @@
 /** The Redis store keeps the promises of every store, through restarts, and shows nothing to who reads the database. */
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { Redis } from "ioredis";
-import { RedisConnection } from "../../src/services/redis/redis-connection";
 import { RedisTokenStore } from "../../src/services/tokens/redis-token-store";
 import { SealedTokenStore } from "../../src/services/tokens/sealing-layer";
 import { TokenCipher } from "../../src/services/tokens/token-cipher";
 import { tokenKey } from "../../src/services/tokens/token-key";
 import { StoreUnavailable, type CachedToken, type TokenStore } from "../../src/services/tokens/token-store";
+import { connectTo } from "../support/connect-to";
 import { recordEvents } from "../support/recorded-events";
 import { startRedis, type RedisServer } from "../support/redis-server";
 import { describeTokenStore } from "./token-store.suite";
@@ -14,11 +14,8 @@ import { describeTokenStore } from "./token-store.suite";
 const keys = [{ id: "k1", secret: Buffer.alloc(32, 7) }];
 
 async function connect(redis: RedisServer) {
-  const connection = await RedisConnection.connect(
-    { url: redis.url, commandTimeoutMs: 1_000, keyPrefix: "test:" },
-    () => undefined,
-  );
   const events = recordEvents();
+  const connection = await connectTo(redis.url, events, { keyPrefix: "test:" });
   const store: TokenStore<CachedToken> = new SealedTokenStore(
     new RedisTokenStore(connection),
     new TokenCipher(keys),

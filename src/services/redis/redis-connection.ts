@@ -1,116 +1,160 @@
-/** The one Redis connection: short timeouts, no offline queue, scripts by hash. The only importer of ioredis. */
-import { Redis } from "ioredis";
+/** The gateway's connection to Redis: short timeouts, never a wait for one that is away, back by itself. */
+import { Heartbeat, type HeartbeatEvents, type Vitals } from "./heartbeat";
+import { reasonOf } from "./reason-of";
+import { addressText, type RedisAddress } from "./redis-address";
+import { createRedisClient, type RedisClient, type RedisScript } from "./redis-client";
+
+export type { RedisScript } from "./redis-client";
 
 /** How to reach Redis. */
 export interface RedisOptions {
-  /** `redis://` or `rediss://`, with user, password and database as usual. */
-  readonly url: string;
+  readonly address: RedisAddress;
+  /** The password of the sentinels themselves, if they have one. */
+  readonly sentinelPassword?: string | undefined;
   /** The longest a command may take, in milliseconds, before the request goes on without Redis. */
   readonly commandTimeoutMs: number;
   /** Starts every key. */
   readonly keyPrefix: string;
 }
 
-/** Runs one script on one key. Answers are Buffers, numbers, null, or arrays of these. */
-export type RedisScript = (key: string, ...args: (string | number | Buffer)[]) => Promise<unknown>;
+/** What the connection tells. */
+export interface RedisEvents extends HeartbeatEvents {
+  readonly redisError: (reason: string) => void;
+  /** Nothing keeps a primary that is cut off from its replicas from answering out of the past. */
+  readonly redisUnfenced: (node: string) => void;
+}
 
 /** Redis could not be reached, or is not one that the gateway can work with. The message is fit for the operator. */
 export class RedisUnusable extends Error {
   override readonly name = "RedisUnusable";
 }
 
-type ScriptableRedis = Redis & Record<string, RedisScript>;
+const heartbeatMs = 250;
+/** Shorter than any sensible `down-after-milliseconds` or `cluster-node-timeout`; see docs/redis.md. */
+const trustMs = 1_000;
 
 /** An open connection that comes back by itself when Redis does. */
 export class RedisConnection implements AsyncDisposable {
   private constructor(
-    private readonly redis: Redis,
-    readonly keyPrefix: string,
+    private readonly client: RedisClient,
+    private readonly heartbeat: Heartbeat,
+    private readonly options: RedisOptions,
   ) {}
 
   /**
    * Connects and checks that Redis can run the token scripts. Throws {@link RedisUnusable} when it is not there now;
    * once connected, an outage is an error of each command, not of the connection.
    */
-  static async connect(options: RedisOptions, onError: (reason: string) => void): Promise<RedisConnection> {
-    const redis = new Redis(options.url, {
-      lazyConnect: true,
-      connectTimeout: 2_000,
-      commandTimeout: options.commandTimeoutMs,
-      // A command that waits for a lost Redis to return would outlive its request, and run when nobody expects it.
-      enableOfflineQueue: false,
-      autoResendUnfulfilledCommands: false,
-      maxRetriesPerRequest: 0,
-      enableAutoPipelining: true,
-      retryStrategy: (attempt) => Math.min(50 * attempt, 1_000),
-    });
+  static async connect(options: RedisOptions, events: RedisEvents): Promise<RedisConnection> {
+    const { address, commandTimeoutMs, sentinelPassword } = options;
+    const patience = { connectTimeoutMs: 2_000, commandTimeoutMs, sentinelPassword };
+    const client = createRedisClient(address, patience);
     let connected = false;
-    let lastError: Error | undefined;
-    redis.on("error", (error: Error) => {
+    let lastError: unknown;
+    client.onError((error) => {
       lastError = error;
       // Before that, the error is thrown to whoever starts the gateway.
-      if (connected) onError(reasonOf(error));
+      if (connected) events.redisError(reasonOf(error));
     });
+    const heartbeat = new Heartbeat(
+      () => client.primaries(),
+      {
+        intervalMs: heartbeatMs,
+        timeoutMs: Math.min(commandTimeoutMs, 500),
+        trustMs: address.kind === "standalone" ? Infinity : trustMs,
+        reasonOf,
+      },
+      events,
+    );
     try {
-      await redis.connect();
-      await checkServer(redis);
+      await within(10_000, client.connect());
+      for (const primary of client.primaries()) checkServer(await primary.info("server"));
+      for (const primary of client.primaries()) {
+        const replication = await primary.info("replication");
+        checkReplication(replication);
+        const fenced = replication.includes("min_slaves_good_slaves:");
+        if (address.kind !== "standalone" && !fenced) events.redisUnfenced(primary.id);
+      }
+      await heartbeat.start();
     } catch (error) {
-      redis.disconnect();
+      heartbeat[Symbol.dispose]();
+      client.disconnect();
       if (error instanceof RedisUnusable) throw error;
       throw new RedisUnusable(
-        `Redis at ${addressOf(options.url)} does not answer (${reasonOf(lastError ?? error)}). Is it running, and is REDIS_URL right?`,
+        `Redis at ${addressText(address)} does not answer (${reasonOf(lastError ?? error)}). Is it running, and is REDIS_URL right?`,
       );
     }
     connected = true;
-    return new RedisConnection(redis, options.keyPrefix);
+    return new RedisConnection(client, heartbeat, options);
   }
 
-  /** Makes a Lua script callable; it is sent once and called by its hash from then on. */
+  /**
+   * Makes a Lua script callable. A call rejects at once while Redis is known to be away, and after the command timeout
+   * at the latest; the script may still run later then.
+   */
   script(name: string, lua: string): RedisScript {
-    this.redis.defineCommand(name, { numberOfKeys: 1, lua });
-    const redis = this.redis as ScriptableRedis;
-    const call = `${name}Buffer`;
-    const run = redis[call];
-    if (!run) throw new Error(`ioredis did not define ${call}.`);
-    return (key, ...args) => run.call(redis, this.keyPrefix + key, ...args);
+    const run = this.client.script(name, lua);
+    return (key, ...args) => {
+      const fullKey = this.options.keyPrefix + key;
+      const refusal = this.heartbeat.refusal(this.client.primaryOf(fullKey));
+      if (refusal !== undefined) return Promise.reject(new RedisAway(refusal));
+      return within(this.options.commandTimeoutMs, run(fullKey, ...args));
+    };
   }
 
-  /** Rejects when Redis does not answer. */
-  async ping(): Promise<void> {
-    await this.redis.ping();
+  /** How Redis was at the last heartbeat. */
+  vitals(): Vitals {
+    return this.heartbeat.vitals();
+  }
+
+  /** Calls `listener` each time Redis, or a primary of its Cluster, is back. */
+  onBack(listener: () => void): void {
+    this.heartbeat.onBack(listener);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.redis.disconnect();
+    this.heartbeat[Symbol.dispose]();
+    this.client.disconnect();
     return Promise.resolve();
   }
 }
 
-/** A short code for an error of Redis or its socket: `ECONNREFUSED`, `READONLY`, `TIMEOUT`. Never a command's arguments. */
-export function reasonOf(error: unknown): string {
-  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
-  if (typeof code === "string") return code;
-  if (typeof message !== "string") return "UNKNOWN";
-  if (message === "Command timed out") return "TIMEOUT";
-  if (/Stream isn't writeable|Connection is closed/.test(message)) return "DISCONNECTED";
-  return /^-?([A-Z]{2,})\b/.exec(message)?.[1] ?? "UNKNOWN";
+/** Redis was not asked, because the heartbeat says that it is away. */
+class RedisAway extends Error {
+  readonly code = "AWAY";
+  constructor(cause: string) {
+    super(`Redis is away (${cause}).`);
+  }
 }
 
-/** The address without user and password. */
-function addressOf(url: string): string {
-  return new URL(url).host;
+function within<T>(ms: number, answer: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      // An answer that lies in the socket because this process was held up is one.
+      setImmediate(() => {
+        reject(new Error("Command timed out"));
+      });
+    }, ms);
+    answer
+      .finally(() => {
+        clearTimeout(timer);
+      })
+      .then(resolve, reject);
+  });
 }
 
-async function checkServer(redis: Redis): Promise<void> {
-  const version = /redis_version:(\d+)\.(\S+)/.exec(await redis.info("server"));
+function checkServer(info: string): void {
+  const version = /redis_version:(\d+)\.(\S+)/.exec(info);
   if (version && Number(version[1]) < 7) {
     throw new RedisUnusable(
       `Redis ${version[1] ?? ""}.${version[2] ?? ""} is too old: the gateway's scripts need Redis 7 or newer.`,
     );
   }
-  if (!/master_replid:[0-9a-f]+/.test(await redis.info("replication"))) {
-    throw new RedisUnusable(
-      "This Redis hides master_replid in INFO replication, without which a failover could bring revoked tokens back.",
-    );
-  }
+}
+
+function checkReplication(info: string): void {
+  if (/master_replid:[0-9a-f]+/.test(info)) return;
+  throw new RedisUnusable(
+    "This Redis hides master_replid in INFO replication, without which a failover could bring revoked tokens back.",
+  );
 }

@@ -49,6 +49,11 @@ export interface Events {
   readonly upstreamCall: (event: UpstreamCall) => void;
   readonly storeUnavailable: (event: { operation: string; reason: string }) => void;
   readonly redisError: (reason: string) => void;
+  /** Redis, or a primary of its Cluster, is not asked from now on; once per outage. */
+  readonly redisAway: (event: { node: string; reason: string }) => void;
+  readonly redisBack: (event: { node: string; awayMs: number }) => void;
+  /** At start: a primary that is cut off from its replicas would go on answering. */
+  readonly redisUnfenced: (node: string) => void;
   readonly valueDidNotOpen: () => void;
   /** A fault of ours; returns the id under which the log has it. */
   readonly internalError: (error: unknown) => string;
@@ -91,10 +96,23 @@ export function createEvents(log: Logger): Events {
       log[event.outcome === "ok" ? "debug" : "warn"](event, "call to Azure Communication Services");
     },
     storeUnavailable: (event) => {
-      log.warn(event, "token store unavailable; going on without it");
+      // That Redis is away has been told when it went.
+      log[event.reason === "AWAY" ? "debug" : "warn"](event, "token store unavailable; going on without it");
     },
     redisError: (reason) => {
-      log.warn({ reason }, "Redis connection");
+      log.debug({ reason }, "Redis connection");
+    },
+    redisAway: (event) => {
+      log.warn(event, "Redis is away; tokens are issued straight from Azure until it is back");
+    },
+    redisBack: (event) => {
+      log.info(event, "Redis is back");
+    },
+    redisUnfenced: (node) => {
+      log.warn(
+        { node },
+        "min-replicas-to-write is not set on this Redis: a primary that is cut off from its replicas could serve a revoked token",
+      );
     },
     valueDidNotOpen: () => {
       log.warn("a cached value did not open with any key of TOKEN_ENCRYPTION_KEYS; it counts as a miss");

@@ -1,6 +1,7 @@
 /** The token store protocol on Redis, for values that are already sealed. */
 import { createHash, randomBytes } from "node:crypto";
-import { reasonOf, type RedisConnection, type RedisScript } from "../redis/redis-connection";
+import { reasonOf } from "../redis/reason-of";
+import type { RedisConnection, RedisScript } from "../redis/redis-connection";
 import * as scripts from "./redis-scripts";
 import { tokenKeyOfField, type TokenKey } from "./token-key";
 import {

@@ -1,0 +1,139 @@
+/** The ioredis client for an address, with the options that an outage asks for. The only importer of ioredis. */
+import calculateSlot from "cluster-key-slot";
+import { Cluster, Redis, type RedisOptions as ClientOptions } from "ioredis";
+import type { Pulsing } from "./heartbeat";
+import type { RedisAddress } from "./redis-address";
+
+/** Runs one script on one key. Answers are Buffers, numbers, null, or arrays of these. */
+export type RedisScript = (key: string, ...args: (string | number | Buffer)[]) => Promise<unknown>;
+
+/** What the gateway needs of a client, whatever Redis it speaks to. */
+export interface RedisClient {
+  /** Resolves when commands can be sent; rejects when that is not so now. */
+  connect(): Promise<void>;
+  /** Makes a Lua script callable; it is sent once per connection and called by its hash from then on. */
+  script(name: string, lua: string): RedisScript;
+  /** The primaries that are known now. */
+  primaries(): readonly (Pulsing & { info(section: string): Promise<string> })[];
+  /** The id of the primary that `key` belongs to. */
+  primaryOf(key: string): string | undefined;
+  /** Calls `listener` with every error of a connection. */
+  onError(listener: (error: unknown) => void): void;
+  disconnect(): void;
+}
+
+/** How patient a client is. */
+export interface ClientPatience {
+  readonly connectTimeoutMs: number;
+  readonly commandTimeoutMs: number;
+  readonly sentinelPassword: string | undefined;
+}
+
+/** A script that any Redis which can store runs, and no other does. */
+const probe = "#!lua\nreturn 1";
+
+/** A client that is not connected yet. */
+export function createRedisClient(address: RedisAddress, patience: ClientPatience): RedisClient {
+  return address.kind === "cluster" ? clusterClient(address, patience) : singleClient(address, patience);
+}
+
+function commonOptions(address: RedisAddress, patience: ClientPatience) {
+  return {
+    ...(address.username === undefined ? {} : { username: address.username }),
+    ...(address.password === undefined ? {} : { password: address.password }),
+    ...(address.tls ? { tls: {} } : {}),
+    connectTimeout: patience.connectTimeoutMs,
+    // The connection's own timeout decides; this one ends what hangs while a connection is being made.
+    commandTimeout: patience.commandTimeoutMs + 500,
+    // A command that waits for a lost Redis to return would outlive its request, and run when nobody expects it.
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+  } satisfies ClientOptions;
+}
+
+const retryDelay = (attempt: number) => Math.min(50 * attempt, 500);
+
+function singleClient(address: RedisAddress, patience: ClientPatience): RedisClient {
+  const redis = new Redis({
+    ...commonOptions(address, patience),
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    enableAutoPipelining: true,
+    retryStrategy: retryDelay,
+    db: address.database,
+    ...(address.kind === "sentinel" ? throughSentinels(address, patience) : address.endpoints[0]),
+  });
+  const primary = pulsing("primary", redis, () => {
+    redis.disconnect(true);
+  });
+  return {
+    connect: () => redis.connect(),
+    script: (name, lua) => define(redis, name, lua),
+    primaries: () => [primary],
+    primaryOf: () => primary.id,
+    onError: (listener) => void redis.on("error", listener),
+    disconnect: () => {
+      redis.disconnect();
+    },
+  };
+}
+
+function throughSentinels(address: RedisAddress, { commandTimeoutMs, sentinelPassword }: ClientPatience) {
+  return {
+    sentinels: [...address.endpoints],
+    name: address.primaryName,
+    sentinelCommandTimeout: commandTimeoutMs + 250,
+    sentinelRetryStrategy: retryDelay,
+    ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
+    ...(address.tls ? { enableTLSForSentinelMode: true, sentinelTLS: {} } : {}),
+  };
+}
+
+function clusterClient(address: RedisAddress, patience: ClientPatience): RedisClient {
+  const cluster = new Cluster([...address.endpoints], {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    enableAutoPipelining: true,
+    clusterRetryStrategy: retryDelay,
+    slotsRefreshTimeout: 1_000,
+    slotsRefreshInterval: 2_000,
+    maxRedirections: 4,
+    redisOptions: commonOptions(address, patience),
+    // Certificates are for the nodes' names, which a resolved address would replace.
+    ...(address.tls ? { dnsLookup: unresolved } : {}),
+  });
+  const nodeId = ({ host, port }: { host?: string | undefined; port?: number | undefined }) =>
+    `${host ?? ""}:${port ?? 0}`;
+  return {
+    connect: () => cluster.connect(),
+    script: (name, lua) => define(cluster, name, lua),
+    primaries: () =>
+      cluster.nodes("master").map((node) =>
+        pulsing(nodeId(node.options), node, () => {
+          node.disconnect();
+          cluster.refreshSlotsCache();
+        }),
+      ),
+    primaryOf: (key) => cluster.slots[calculateSlot(key)]?.[0],
+    onError: (listener) => void cluster.on("error", listener).on("node error", listener),
+    disconnect: () => {
+      cluster.disconnect();
+    },
+  };
+}
+
+function unresolved(host: string, callback: (error: null, address: string) => void): void {
+  callback(null, host);
+}
+
+function pulsing(id: string, node: Redis, drop: () => void) {
+  return { id, drop, probe: () => node.eval(probe, 0), info: (section: string) => node.info(section) };
+}
+
+function define(client: Redis | Cluster, name: string, lua: string): RedisScript {
+  client.defineCommand(name, { numberOfKeys: 1, lua });
+  const call = `${name}Buffer`;
+  const run = (client as unknown as Record<string, RedisScript | undefined>)[call];
+  if (!run) throw new Error(`ioredis did not define ${call}.`);
+  return (key, ...args) => run.call(client, key, ...args);
+}
