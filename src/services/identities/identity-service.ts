@@ -1,10 +1,13 @@
 /** Makes and deletes identities; a deletion is a revocation first. */
-import { badInput } from "../../errors";
+import { badInput, GatewayError } from "../../errors";
 import type { CallOptions, IdentityProvider } from "../azure/identity-provider";
 import type { Events } from "../telemetry/events";
 import { canonicalScopes, checkLifetime, lifetimeMinutes as lifetimes } from "../tokens/token-key";
 import type { TokenScope } from "../tokens/token-scope";
 import type { ServedToken, TokenService } from "../tokens/token-service";
+import { failedCreate, type CreateOutcome, type IdentityListener } from "./create-outcome";
+import { recordsInProcess, type CreateEvents } from "./create-records";
+import type { Create } from "./fallback-create-journal";
 import { checkIdentityId } from "./identity-id";
 
 /** What a new identity is to come with. */
@@ -15,34 +18,59 @@ export interface NewIdentity {
   readonly lifetimeMinutes?: number | undefined;
 }
 
+/** An identity, and its token if one was asked for. */
+export interface CreatedIdentity {
+  readonly identityId: string;
+  readonly token?: ServedToken;
+}
+
+/** Who waits for a create. */
+export interface CreateCall extends CallOptions {
+  /**
+   * Resolves when the answer to the caller is over: true when it has left with what was created, false when the
+   * caller was gone or got an error instead. Without it, what `create` resolves with counts as told.
+   */
+  readonly answered?: Promise<boolean>;
+}
+
+interface TokenWish {
+  readonly scopes: readonly TokenScope[];
+  readonly lifetimeMinutes: number;
+}
+
 /** The life of identities. */
 export class IdentityService {
   constructor(
     private readonly azure: IdentityProvider,
     private readonly tokens: TokenService,
-    private readonly events: Pick<Events, "identityCreated" | "identityDeleted">,
+    private readonly events: CreateEvents & Pick<Events, "identityCreated" | "identityDeleted">,
+    private readonly records = recordsInProcess(azure, events),
   ) {}
 
-  /** Makes an identity at Azure, with or without a token. Rejects as {@link IdentityProvider} does. */
-  async create(wanted: NewIdentity, call: CallOptions): Promise<{ identityId: string; token?: ServedToken }> {
-    if (!wanted.scopes) {
-      if (wanted.lifetimeMinutes !== undefined) {
-        throw badInput(
-          "input.expiresInMinutes",
-          "expiresInMinutes is a token's lifetime: name the token's scopes too.",
-        );
-      }
-      const { identityId } = await this.azure.createIdentity(undefined, call);
-      this.events.identityCreated({ withToken: false });
-      return { identityId };
+  /**
+   * Makes an identity at Azure, with or without a token, within the deadline of a call. Rejects as
+   * {@link IdentityProvider} does. An identity that the caller is not told of is deleted in the background.
+   */
+  async create(wanted: NewIdentity, call: CreateCall): Promise<CreatedIdentity> {
+    const wish = tokenWish(wanted);
+    const create = await this.records.journal.begin();
+    const asked = this.ask(wish);
+    const outcome = await within(this.azure.deadlineMs, asked);
+    if (!outcome) {
+      // Azure may still answer, and what it then says is worth to be known.
+      this.inBackground(asked.then((late) => this.putAside(create, late)));
+      throw notInTime();
     }
-    const scopes = canonicalScopes(wanted.scopes);
-    const lifetimeMinutes = checkLifetime(wanted.lifetimeMinutes ?? lifetimes.default);
-    const { identityId, token } = await this.azure.createIdentity({ scopes, lifetimeMinutes }, call);
-    this.events.identityCreated({ withToken: true });
-    if (!token) return { identityId };
-    await this.tokens.remember(identityId, scopes, lifetimeMinutes, token);
-    return { identityId, token: { ...token, scopes, source: "issued" } };
+    if (outcome.kind !== "made" || call.signal?.aborted) {
+      this.inBackground(this.putAside(create, outcome));
+      throw outcome.kind === "made" ? callerGone() : outcome.error;
+    }
+    try {
+      return await this.handOver(create, outcome, wish, call);
+    } catch (error) {
+      this.inBackground(this.putAside(create, outcome));
+      throw error;
+    }
   }
 
   /** Deletes an identity with all its tokens and data; one that is gone already counts as deleted. */
@@ -51,4 +79,107 @@ export class IdentityService {
     await this.tokens.endTokens(identityId, "deletion", () => this.azure.deleteIdentity(identityId, {}));
     this.events.identityDeleted();
   }
+
+  /** Asks Azure, whoever stops to wait for it: an id that nobody hears cannot be deleted. Never rejects. */
+  private async ask(wish: TokenWish | undefined): Promise<CreateOutcome> {
+    let named: string | undefined;
+    const call: CallOptions & IdentityListener = {
+      onIdentity: (identityId) => {
+        named = identityId;
+      },
+    };
+    try {
+      const { identityId, token } = await this.azure.createIdentity(wish, call);
+      return { kind: "made", identityId, token };
+    } catch (error) {
+      return failedCreate(error, named);
+    }
+  }
+
+  private async handOver(
+    create: Create,
+    { identityId, token }: CreateOutcome & { readonly kind: "made" },
+    wish: TokenWish | undefined,
+    call: CreateCall,
+  ): Promise<CreatedIdentity> {
+    const { journal } = this.records;
+    await Promise.all([
+      journal.created(create, identityId),
+      wish && token && this.tokens.remember(identityId, wish.scopes, wish.lifetimeMinutes, token),
+    ]);
+    if (!(await journal.answering(create))) throw notInTime();
+    if (call.signal?.aborted) throw callerGone();
+    this.events.identityCreated({ withToken: wish !== undefined });
+    this.inBackground(this.close(create, identityId, call.answered));
+    if (!wish || !token) return { identityId };
+    return { identityId, token: { ...token, scopes: wish.scopes, source: "issued" } };
+  }
+
+  private async close(
+    create: Create,
+    identityId: string,
+    answered: Promise<boolean> | undefined,
+  ): Promise<void> {
+    const { journal, sweeper } = this.records;
+    if (answered === undefined || (await answered)) {
+      await journal.done(create);
+    } else {
+      await journal.abandoned(create, identityId);
+      sweeper.wake();
+    }
+  }
+
+  /** Leaves a create that no caller will be told of to the sweeper. */
+  private async putAside(create: Create, outcome: CreateOutcome): Promise<void> {
+    const { journal, sweeper } = this.records;
+    if (outcome.kind === "nothing") {
+      await journal.done(create);
+    } else {
+      await journal.abandoned(create, outcome.kind === "unknown" ? undefined : outcome.identityId);
+      sweeper.wake();
+    }
+  }
+
+  private inBackground(work: Promise<void>): void {
+    work.catch((error: unknown) => this.events.internalError(error));
+  }
+}
+
+function tokenWish({ scopes, lifetimeMinutes }: NewIdentity): TokenWish | undefined {
+  if (scopes) {
+    return {
+      scopes: canonicalScopes(scopes),
+      lifetimeMinutes: checkLifetime(lifetimeMinutes ?? lifetimes.default),
+    };
+  }
+  if (lifetimeMinutes === undefined) return undefined;
+  throw badInput(
+    "input.expiresInMinutes",
+    "expiresInMinutes is a token's lifetime: name the token's scopes too.",
+  );
+}
+
+/** The outcome, or undefined when it takes longer. */
+async function within<T>(ms: number, outcome: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, ms, undefined);
+  });
+  try {
+    return await Promise.race([outcome, deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function notInTime(): GatewayError {
+  return new GatewayError(
+    "UPSTREAM_UNAVAILABLE",
+    "Azure Communication Services did not answer in time. Try again.",
+  );
+}
+
+/** Nobody reads it. */
+function callerGone(): GatewayError {
+  return new GatewayError("UPSTREAM_UNAVAILABLE", "The caller has left; the new identity is deleted.");
 }

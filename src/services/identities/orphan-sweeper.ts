@@ -1,0 +1,164 @@
+/** Deletes identities that no caller was told of, and tells of creates whose identity nobody knows. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { GatewayError } from "../../errors";
+import type { IdentityProvider } from "../azure/identity-provider";
+import type { Events } from "../telemetry/events";
+import { createTimings, type DueCreate } from "./create-journal";
+import type { FallbackCreateJournal } from "./fallback-create-journal";
+
+/** How the sweeper paces itself; times in milliseconds. */
+export interface SweepOptions {
+  /** Between two rounds. */
+  readonly intervalMs: number;
+  /** The most entries taken in a round. */
+  readonly most: number;
+  /** How long what was taken is kept from other sweepers: what a sweeper that dies delays. */
+  readonly claimMs: number;
+  /** Before a deletion that failed is tried again; doubled with each failure, up to `maxBackoffMs`. */
+  readonly firstBackoffMs: number;
+  readonly maxBackoffMs: number;
+  /** An identity that could not be deleted for so long is given up. */
+  readonly giveUpMs: number;
+}
+
+/** What is used unless told otherwise. */
+export const sweepDefaults: SweepOptions = {
+  intervalMs: 30_000,
+  most: 50,
+  claimMs: 120_000,
+  firstBackoffMs: 30_000,
+  maxBackoffMs: 30 * 60_000,
+  // Earlier than the journal would forget it.
+  giveUpMs: createTimings.keepMs - 60 * 60_000,
+};
+
+type Deletion = "deleted" | "notOurs" | "azureIsAway";
+
+/** Closing waits this long for what is under way. */
+const closeMs = 1_000;
+
+/** Works through the journal of creates, a bounded round at a time. */
+export class OrphanSweeper implements AsyncDisposable {
+  private readonly options: SweepOptions;
+  private readonly closing = new AbortController();
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> | undefined;
+  private again = false;
+  private closed: Promise<void> | undefined;
+
+  constructor(
+    private readonly journal: FallbackCreateJournal,
+    private readonly azure: Pick<IdentityProvider, "deleteIdentity">,
+    private readonly events: Pick<Events, "orphanDeleted" | "createLost" | "internalError">,
+    options: Partial<SweepOptions> = {},
+  ) {
+    this.options = { ...sweepDefaults, ...options };
+  }
+
+  /** Sweeps now, and from now on in intervals. */
+  start(): void {
+    this.wake();
+  }
+
+  /** Sweeps soon: something is known to be due. Safe to call at any time. */
+  wake(): void {
+    if (this.closed) return;
+    if (this.running) {
+      this.again = true;
+      return;
+    }
+    clearTimeout(this.timer);
+    this.again = false;
+    this.running = this.round()
+      .catch((error: unknown) => {
+        this.events.internalError(error);
+        return 0;
+      })
+      .then((taken) => {
+        this.running = undefined;
+        if (this.again) this.wake();
+        else this.schedule(taken >= this.options.most);
+      });
+  }
+
+  /** Closes: known orphans get a last try, and what only this process knew is told. Takes a second at most. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return (this.closed ??= this.close());
+  }
+
+  /** One round; how many entries it took. */
+  private async round(): Promise<number> {
+    const { most, claimMs } = this.options;
+    const due = await this.journal.takeDue(most, claimMs);
+    let azureIsAway = false;
+    for (const entry of due) {
+      if (this.closing.signal.aborted) break;
+      if (entry.identityId === undefined) await this.tellLost(entry, "answerLost");
+      else if (entry.ageMs > this.options.giveUpMs) await this.tellLost(entry, "notDeleted");
+      else {
+        const outcome: Deletion = azureIsAway
+          ? "azureIsAway"
+          : await this.deleteOrphan(entry, entry.identityId);
+        if (outcome === "deleted") continue;
+        // An Azure in trouble is not to be asked fifty times.
+        azureIsAway ||= outcome === "azureIsAway";
+        await this.journal.postpone(entry, this.backoffMs(entry.attempts));
+      }
+    }
+    return due.length;
+  }
+
+  private async deleteOrphan(entry: DueCreate, identityId: string): Promise<Deletion> {
+    try {
+      await this.azure.deleteIdentity(identityId, { signal: this.closing.signal, background: true });
+    } catch (error) {
+      // The Azure room has told why. A gateway of another resource may share the journal: this one is for it.
+      return error instanceof GatewayError && error.code === "IDENTITY_NOT_FOUND" ? "notOurs" : "azureIsAway";
+    }
+    this.events.orphanDeleted({ intentId: entry.intentId, ageMs: entry.ageMs });
+    await this.journal.settled(entry);
+    return "deleted";
+  }
+
+  private async tellLost(entry: DueCreate, cause: "answerLost" | "notDeleted"): Promise<void> {
+    const { intentId, ageMs } = entry;
+    this.events.createLost({ intentId, ageMs, cause });
+    await this.journal.settled(entry);
+  }
+
+  private backoffMs(attempts: number): number {
+    const { firstBackoffMs, maxBackoffMs } = this.options;
+    return Math.min(maxBackoffMs, firstBackoffMs * 2 ** (attempts - 1)) * (0.5 + Math.random() / 2);
+  }
+
+  private schedule(full: boolean): void {
+    if (this.closed) return;
+    const { intervalMs } = this.options;
+    const waitMs = full ? Math.min(1_000, intervalMs) : intervalMs * (0.75 + Math.random() / 2);
+    this.timer = setTimeout(() => {
+      this.wake();
+    }, waitMs);
+    this.timer.unref();
+  }
+
+  private async close(): Promise<void> {
+    clearTimeout(this.timer);
+    const last = (async () => {
+      await this.running;
+      await this.round();
+    })().catch((error: unknown) => {
+      this.events.internalError(error);
+    });
+    const patience = new AbortController();
+    await Promise.race([last, sleep(closeMs, undefined, { signal: patience.signal }).catch(() => undefined)]);
+    patience.abort();
+    this.closing.abort();
+    for (const { intentId, ageMs, identityId } of await this.journal.leftBehind()) {
+      this.events.createLost({
+        intentId,
+        ageMs,
+        cause: identityId === undefined ? "answerLost" : "notDeleted",
+      });
+    }
+  }
+}
