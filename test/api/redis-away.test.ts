@@ -8,6 +8,7 @@ import {
   RevokeTokensDocument,
 } from "../../operations/generated/operations";
 import { RedisUnusable } from "../../src/services/redis/redis-connection";
+import { until } from "../support/until";
 import { startWorld, type World } from "../support/world";
 
 let world: World;
@@ -27,9 +28,14 @@ const issue = async (gateway = 0) =>
       scopes: ["CHAT"],
     })
   ).issueToken.accessToken;
-const ready = async () => (await fetch(`${world.gateways[0]?.origin ?? ""}/health/ready`)).json();
+const ready = async () => {
+  const response = await fetch(`${world.gateways[0]?.origin ?? ""}/health/ready`);
+  return (await response.json()) as { status: string; parts: Record<string, string> };
+};
+const told = (text: string) => world.events.lines.filter((line) => line.includes(text));
 
 const outages: [string, () => Promise<void>, () => Promise<void>][] = [
+  ["read-only", () => ask("REPLICAOF", "127.0.0.1", "1"), () => ask("REPLICAOF", "NO", "ONE")],
   ["killed", async () => world.redis?.kill(), async () => world.redis?.restart()],
   [
     "frozen",
@@ -53,6 +59,7 @@ it.each(outages)(
     const token = await issue();
     expect(token.source).toBe("ISSUED");
     expect(world.emulator.introspect(token.token)).toMatchObject({ active: true });
+    await until(async () => (await ready()).status === "degraded");
     expect(await ready()).toEqual({ status: "degraded", parts: { redis: "away" } });
     expect((await world.client.data(IdentityDocument, { identityId: id })).identity?.cachedTokens).toEqual(
       [],
@@ -77,6 +84,42 @@ it.each(outages)(
     for (const gateway of [0, 1]) {
       expect(world.emulator.introspect((await issue(gateway)).token)).toMatchObject({ active: true });
     }
+  },
+);
+
+it.each(outages)(
+  "finishes a revocation by itself that it was sent while Redis was %s, and serves nothing from before in between",
+  async (_how, lose, restore) => {
+    await issue();
+    await lose();
+    await world.client.error(RevokeTokensDocument, { identityId: id });
+    const stale: string[] = [];
+    const check = async (gateway: number) => {
+      const { token } = await issue(gateway);
+      if (!world.emulator.introspect(token).active) stale.push(token);
+    };
+    await check(0);
+    await restore();
+    await until(async () => {
+      await check(0);
+      return told("cleared of what was revoked meanwhile").length > 0;
+    });
+    for (const gateway of [0, 1, 0, 1]) await check(gateway);
+    expect(stale).toEqual([]);
+  },
+);
+
+it.each(outages)(
+  "lets one request wait for Redis when it is %s, and none after it has been missed",
+  async (_how, lose) => {
+    await lose();
+    await until(async () => (await ready()).parts.redis === "away");
+    const before = world.events.lines.length;
+    for (let index = 0; index < 10; index++) await issue();
+    const since = world.events.lines.slice(before).filter((line) => line.includes("token store unavailable"));
+    expect(since).toHaveLength(10);
+    expect(since.every((line) => line.includes('"reason":"AWAY"'))).toBe(true);
+    expect(told("Redis is away").filter((line) => line.includes('"level":"warn"')).length).toBe(2);
   },
 );
 
@@ -106,6 +149,9 @@ it("issues again and again while Redis is full, and still revokes", async () => 
   const startedAt = performance.now();
   for (const gateway of [0, 1, 0, 1]) expect((await issue(gateway)).source).toBe("ISSUED");
   expect(performance.now() - startedAt).toBeLessThan(2_000);
+  await until(async () => (await ready()).parts.redis === "full");
+  expect((await ready()).status).toBe("degraded");
+  expect(world.emulator.worked("issueAccessToken")).toBe(4);
   await world.client.data(RevokeTokensDocument, { identityId: id });
   await configure("maxmemory", "0");
   await issue();
@@ -120,18 +166,13 @@ it("does not start on a Redis that is not there, and says which", async () => {
   );
 });
 
-async function configure(parameter: string, value: string): Promise<void> {
+const configure = (parameter: string, value: string) => ask("CONFIG", "SET", parameter, value);
+
+async function ask(command: string, ...args: string[]): Promise<void> {
   const redis = new Redis(world.redis?.url ?? "");
   try {
-    await redis.config("SET", parameter, value);
+    await redis.call(command, ...args);
   } finally {
     redis.disconnect();
-  }
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !(await condition());) {
-    if (Date.now() > deadline) throw new Error("The condition did not come true in 10 seconds.");
-    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

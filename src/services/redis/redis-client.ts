@@ -45,6 +45,7 @@ function commonOptions(address: RedisAddress, patience: ClientPatience) {
     connectTimeout: patience.connectTimeoutMs,
     // The connection's own timeout decides; this one ends what hangs while a connection is being made.
     commandTimeout: patience.commandTimeoutMs + 500,
+    disconnectTimeout: 250,
     // A command that waits for a lost Redis to return would outlive its request, and run when nobody expects it.
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,

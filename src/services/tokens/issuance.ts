@@ -82,12 +82,15 @@ export class Issuance {
     );
   }
 
-  /**
-   * Replaces a token that may be served for less than `minLeftMs`, unless somebody else is at it or has done it. True
-   * when it was replaced. Rejects as Azure does.
-   */
-  async renew(key: TokenKey, minLeftMs: number, signal: AbortSignal): Promise<boolean> {
-    const turn = await this.acquire(key, { minLeftMs });
+  /** Replaces `old`, unless somebody else is at it or has done it. True when it was replaced. Rejects as Azure does. */
+  async renew(key: TokenKey, old: CachedToken, signal: AbortSignal): Promise<boolean> {
+    // A token that the store may serve for longer than this one is another.
+    const minLeftMs = keepMs(old.expiresOn, this.clock.now(), this.minRemainingMs) + 60_000;
+    let turn = await this.acquire(key, { minLeftMs });
+    if (turn?.kind === "token" && turn.token.expiresOn <= old.expiresOn) {
+      // It is this one: the store's clock and ours disagree.
+      turn = await this.acquire(key, { minLeftMs: Infinity });
+    }
     if (turn?.kind !== "lease") return false;
     const way = { force: true, withoutStore: false, signal, background: true };
     return (await this.issueUnderLease(key, turn.lease, way)) !== undefined;

@@ -35,7 +35,7 @@ export class RefreshAhead implements AsyncDisposable {
     if (this.closing.signal.aborted) return;
     const fraction = fractionOf(`${key.text} ${token.expiresOn}`);
     if (!renewalDue(remainingMs, key.lifetimeMinutes, this.minRemainingMs, fraction)) return;
-    const renewal = this.renew(key, remainingMs).finally(() => this.running.delete(key.text));
+    const renewal = this.renew(key, token).finally(() => this.running.delete(key.text));
     this.running.set(key.text, renewal);
   }
 
@@ -45,11 +45,9 @@ export class RefreshAhead implements AsyncDisposable {
     await Promise.all(this.running.values());
   }
 
-  private async renew(key: TokenKey, remainingMs: number): Promise<void> {
-    // What the store may serve for longer than this token is another one: somebody else has been here.
-    const minLeftMs = remainingMs - this.minRemainingMs + 60_000;
+  private async renew(key: TokenKey, token: CachedToken): Promise<void> {
     try {
-      if (await this.issuance.renew(key, minLeftMs, this.closing.signal)) {
+      if (await this.issuance.renew(key, token, this.closing.signal)) {
         this.events.tokenRenewed({ outcome: "renewed" });
       }
     } catch {
