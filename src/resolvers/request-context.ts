@@ -4,12 +4,19 @@ import type { Caller } from "../services/access/caller";
 import type { CallerAuthenticator, Credentials } from "../services/access/caller-authenticator";
 import type { CachedTokenSummary, TokenService } from "../services/tokens/token-service";
 
+/** What becomes of a request. */
+export interface AnsweredRequest {
+  /** Aborted when the client disconnects. */
+  readonly signal: AbortSignal;
+  /** Resolves when the exchange is over: whether the client was sent an answer with data. */
+  readonly answered: Promise<boolean>;
+}
+
 /** What resolvers know of the request that they answer. */
 export interface RequestContext {
   /** Who is calling; undefined when no credential was sent. */
   readonly caller: Caller | undefined;
-  /** Aborted when the client disconnects. */
-  readonly request: { readonly signal: AbortSignal };
+  readonly request: AnsweredRequest;
   /** What is cached per identity: the lookups of one request cost one round trip. */
   readonly cachedTokens: DataLoader<string, CachedTokenSummary[]>;
 }
@@ -17,7 +24,7 @@ export interface RequestContext {
 /** The context of one request. Throws `UNAUTHENTICATED` when a credential was sent that is not valid. */
 export function requestContext(
   credentials: Credentials,
-  request: { readonly signal: AbortSignal },
+  request: AnsweredRequest,
   callers: CallerAuthenticator,
   tokens: Pick<TokenService, "cachedTokens">,
 ): RequestContext {

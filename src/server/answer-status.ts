@@ -9,7 +9,7 @@ interface Answer {
 const sayNothing = new Set([400, 404, 409]);
 
 /**
- * The status and body to send for a GraphQL answer.
+ * The status and body to send for a GraphQL answer, and whether it has data.
  *
  * With data the status is 200, whatever errors stand beside it; data of nothing but nulls is none. Without data it is
  * what the errors ask for, and 500 for a fault that asks for nothing. In `application/json`, where an intermediary could have written the answer as
@@ -23,20 +23,22 @@ export function statusOfAnswer(
   status: number,
   contentType: string,
   text: string,
-): { readonly status: number; readonly text: string } {
-  if (!text.startsWith('{"errors":')) return { status, text };
+): { readonly status: number; readonly text: string; readonly hasData: boolean } {
+  if (!text.startsWith('{"errors":')) return { status, text, hasData: true };
   const answer = JSON.parse(text) as Answer;
   const clean = withoutHttp(answer) ? JSON.stringify(answer) + "\n" : text;
-  if (hasData(answer)) return { status: 200, text: clean };
-  if (status === 200 && hasCode(answer, "INTERNAL_SERVER_ERROR")) return { status: 500, text: clean };
-  const legacy = contentType.startsWith("application/json");
-  // BAD_REQUEST is Apollo Server's code for what is not a GraphQL request at all.
-  if (legacy && sayNothing.has(status) && !hasCode(answer, "BAD_REQUEST"))
-    return { status: 200, text: clean };
-  return { status, text: clean };
+  if (hasSomeData(answer)) return { status: 200, text: clean, hasData: true };
+  return { status: statusWithoutData(status, contentType, answer), text: clean, hasData: false };
 }
 
-function hasData({ data }: Answer): boolean {
+function statusWithoutData(status: number, contentType: string, answer: Answer): number {
+  if (status === 200 && hasCode(answer, "INTERNAL_SERVER_ERROR")) return 500;
+  const legacy = contentType.startsWith("application/json");
+  // BAD_REQUEST is Apollo Server's code for what is not a GraphQL request at all.
+  return legacy && sayNothing.has(status) && !hasCode(answer, "BAD_REQUEST") ? 200 : status;
+}
+
+function hasSomeData({ data }: Answer): boolean {
   return typeof data === "object" && data !== null && !Object.values(data).every(isNothing);
 }
 

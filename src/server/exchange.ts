@@ -11,6 +11,11 @@ export interface RequestInfo {
   readonly id: string;
   /** Aborts when the client disconnects before it has its answer. Made on first use. */
   readonly signal: AbortSignal;
+  /**
+   * Resolves when the exchange is over: whether an answer with GraphQL data has been handed to the network. False when
+   * the client had gone before, and when the answer was nothing but errors. Made on first use.
+   */
+  readonly answered: Promise<boolean>;
 }
 
 /** Bytes of a refused request that are read and dropped, so that the client can see its answer, before it is cut off. */
@@ -24,6 +29,8 @@ export class Exchange implements RequestInfo {
   /** The query string with its question mark, or empty. */
   readonly search: string;
   #controller: AbortController | undefined;
+  #answered: Promise<boolean> | undefined;
+  #tellsData = false;
 
   constructor(
     readonly request: IncomingMessage,
@@ -50,6 +57,20 @@ export class Exchange implements RequestInfo {
       else response.once("close", gone);
     }
     return this.#controller.signal;
+  }
+
+  get answered(): Promise<boolean> {
+    return (this.#answered ??= new Promise((resolve) => {
+      const { response } = this;
+      const over = (): void => {
+        resolve(response.writableFinished && this.#tellsData);
+      };
+      if (response.writableFinished || response.destroyed) over();
+      else {
+        response.once("finish", over);
+        response.once("close", over);
+      }
+    }));
   }
 
   /** The headers of every answer, as a flat list; the caller adds its own. */
@@ -79,8 +100,8 @@ export class Exchange implements RequestInfo {
     if (this.closing()) response.setHeader("connection", "close");
   }
 
-  /** Writes a whole answer. Nothing happens if the client has gone or was answered before. */
-  answer(status: number, headers: string[], body: string): void {
+  /** Writes a whole answer, which has GraphQL data or not. Nothing happens if the client has gone or was answered before. */
+  answer(status: number, headers: string[], body: string, hasData = false): void {
     const { request, response } = this;
     if (response.headersSent) {
       // A page that failed half-way: only the end of the connection can tell the client.
@@ -90,6 +111,7 @@ export class Exchange implements RequestInfo {
     if (response.destroyed) return;
     for (const name of response.getHeaderNames()) response.removeHeader(name);
     headers.push("content-length", String(Buffer.byteLength(body)));
+    this.#tellsData = hasData;
     response.writeHead(status, headers);
     response.end(body);
     if (!request.complete) this.#dropRest();

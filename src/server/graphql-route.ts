@@ -47,12 +47,16 @@ export class GraphqlRoute<TContext extends BaseContext> {
       throw new Error("Apollo Server answered in parts, which this server does not send.");
     }
     const contentType = result.headers.get("content-type") ?? "application/json; charset=utf-8";
-    const { status, text } = statusOfAnswer(result.status ?? 200, contentType, result.body.string);
+    const { status, text, hasData } = statusOfAnswer(
+      result.status ?? 200,
+      contentType,
+      result.body.string,
+    );
     const headers = exchange.headers(contentType);
     for (const [name, value] of result.headers) if (!ownHeaders.has(name)) headers.push(name, value);
     if (contentType.startsWith("text/html")) headers.push("x-frame-options", "DENY");
     this.cors.allow(request, headers);
-    exchange.answer(status, headers, text);
+    exchange.answer(status, headers, text, hasData);
   }
 
   /** Apollo Server would put words of its own before the message of an error that is not a GraphQLError. */
