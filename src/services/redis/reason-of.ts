@@ -6,6 +6,6 @@ export function reasonOf(error: unknown): string {
   if (typeof code === "string") return code;
   if (typeof message !== "string") return "UNKNOWN";
   if (message === "Command timed out") return "TIMEOUT";
-  if (/Stream isn't writeable|Connection is closed|Cluster isn't ready/.test(message)) return "DISCONNECTED";
+  if (/Stream isn't writeable|Connection is closed|Cluster isn't ready|max retries per request/.test(message)) return "DISCONNECTED";
   return /^-?([A-Z]{2,})\b/.exec(message)?.[1] ?? "UNKNOWN";
 }

@@ -65,7 +65,8 @@ function singleClient(address: RedisAddress, patience: ClientPatience): RedisCli
     ...(address.kind === "sentinel" ? throughSentinels(address, patience) : address.endpoints[0]),
   });
   const primary = pulsing("primary", redis, () => {
-    redis.disconnect(true);
+    // One that is being made looks the primary up anyway, and must not be disturbed in it.
+    if (redis.status === "ready") redis.disconnect(true);
   });
   return {
     connect: () => redis.connect(),

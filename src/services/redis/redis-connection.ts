@@ -47,7 +47,7 @@ export class RedisConnection implements AsyncDisposable {
    */
   static async connect(options: RedisOptions, events: RedisEvents): Promise<RedisConnection> {
     const { address, commandTimeoutMs, sentinelPassword } = options;
-    const patience = { connectTimeoutMs: 2_000, commandTimeoutMs, sentinelPassword };
+    const patience = { connectTimeoutMs: 1_000, commandTimeoutMs, sentinelPassword };
     const client = createRedisClient(address, patience);
     let connected = false;
     let lastError: unknown;
