@@ -44,6 +44,9 @@ local function purge()
 end
 `;
 
+/** How long a generation outlasts the lease that was taken in it, so that who lost the lease is still judged by it. */
+const generationMs = 60_000;
+
 const allowOom = " flags=allow-oom";
 
 /** `ARGV: field` → the sealed token, or nil. Never one of another incarnation, never one past its deadline. */
@@ -77,7 +80,7 @@ ms = left('l:' .. ARGV[1])
 if ms > 0 then return {'busy', ms} end
 local generation = redis.call('HGET', key, 'g') or ARGV[4]
 redis.call('HSET', key, 'inc', incarnation, 'g', generation, 'l:' .. ARGV[1], until_(ARGV[3], ARGV[2]))
-keep(tonumber(ARGV[3]))
+keep(math.max(tonumber(ARGV[3]), ${generationMs}))
 return {'lease', generation}`;
 
 /** `ARGV: field, lease id, lease ms` → 1, or 0 when the lease is no longer held by that id. */
