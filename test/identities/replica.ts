@@ -14,9 +14,8 @@ import { TokenService } from "../../src/services/tokens/token-service";
 import { connectTo } from "../support/connect-to";
 import { recordEvents, type RecordedEvents } from "../support/recorded-events";
 
-/** How long callers wait, and how long Azure's answer is listened for, in milliseconds. */
+/** How long callers wait, in milliseconds. */
 export const deadlineMs = 300;
-const listenMs = 1_500;
 
 export const replicaTimings: CreateTimings = { patienceMs: 2_000, untoldMs: 500, keepMs: 60_000 };
 export const replicaSweep: Partial<SweepOptions> = {
@@ -43,6 +42,8 @@ export interface Replica extends AsyncDisposable {
 
 export interface ReplicaOptions {
   readonly redisUrl?: string;
+  /** How long Azure's answer is listened for, in milliseconds; 1500 when left out. */
+  readonly listenMs?: number;
   /** Do not sweep; a replica that is to be dead, or that only watches. */
   readonly asleep?: boolean;
   readonly timings?: Partial<CreateTimings>;
@@ -71,7 +72,12 @@ export async function startReplica(emulator: Emulator, options: ReplicaOptions =
   };
   const accessKey = /accesskey=(.*)$/.exec(emulator.connectionString)?.[1] ?? "";
   const azure = new AcsIdentityProvider(
-    { endpoint: emulator.url, credential: { accessKey }, deadlineMs: listenMs, maxSockets: 100 },
+    {
+      endpoint: emulator.url,
+      credential: { accessKey },
+      deadlineMs: options.listenMs ?? 1_500,
+      maxSockets: 100,
+    },
     systemClock,
     events,
   );
