@@ -2,7 +2,6 @@
 import { createHash } from "node:crypto";
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
-import { setTimeout as sleep } from "node:timers/promises";
 import {
   CommunicationIdentityClient,
   type CommunicationIdentityClientOptions,
@@ -10,14 +9,23 @@ import {
 import { AzureKeyCredential, type TokenCredential } from "@azure/core-auth";
 import { identityNotFound } from "../../errors";
 import type { Clock } from "../clock";
-import { startDeadline } from "../deadline";
 import { resourceOf } from "../identities/identity-id";
 import type { Events } from "../telemetry/events";
 import { lifetimeMinutes as lifetimes } from "../tokens/token-key";
 import type { TokenScope } from "../tokens/token-scope";
 import { checkedIdentityId, checkedToken } from "./answer-checks";
-import type { CallOptions, IdentityProvider, IssuedToken, TeamsUserToken } from "./identity-provider";
+import type {
+  CallOptions,
+  CreateOptions,
+  IdentityProvider,
+  IssuedToken,
+  TeamsUserToken,
+} from "./identity-provider";
+import { UpstreamBreaker } from "./upstream-breaker";
+import { UpstreamBudget } from "./upstream-budget";
+import { UpstreamCalls, type Patience, type Send } from "./upstream-calls";
 import { UpstreamFailure } from "./upstream-error";
+import type { Operation } from "./upstream-operation";
 
 /** Which ACS resource, as whom, and how patiently. */
 export interface AcsOptions {
@@ -39,9 +47,10 @@ export interface AcsOptions {
 
 /** Three attempts in all, for operations that may be repeated. */
 const maxAttempts = 3;
-const firstBackoffMs = 100;
-/** One attempt may take this share of the deadline, so that a hanging first one leaves time for a second. */
-const attemptShare = 0.45;
+/** The share of its deadline that a call may wait for its turn under Azure's limit. */
+const turnShare = 0.8;
+/** How long the answer of a create is listened for, in milliseconds. */
+const createPatienceMs = 60_000;
 
 /** {@link IdentityProvider} on `@azure/communication-identity`, with one long-lived client. */
 export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
@@ -49,16 +58,19 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
   readonly deadlineMs: number;
   private readonly client: CommunicationIdentityClient;
   private readonly agent: HttpAgent | HttpsAgent;
+  private readonly calls: UpstreamCalls;
   private resourceId: string | undefined;
 
   constructor(
     options: AcsOptions,
     private readonly clock: Clock,
-    private readonly events: Pick<Events, "upstreamCall">,
+    events: Pick<Events, "upstreamCall" | "upstreamCircuit">,
+    budget = new UpstreamBudget(),
   ) {
     const { endpoint, credential, deadlineMs, maxSockets, ca } = options;
     this.deadlineMs = deadlineMs;
     this.resourceId = options.resourceId;
+    this.calls = new UpstreamCalls(budget, new UpstreamBreaker(events), clock, events);
     const secure = endpoint.startsWith("https:");
     const sockets = { keepAlive: true, maxSockets, maxFreeSockets: maxSockets };
     this.agent = secure
@@ -83,25 +95,20 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
 
   async createIdentity(
     token: { readonly scopes: readonly TokenScope[]; readonly lifetimeMinutes: number } | undefined,
-    call: CallOptions,
+    call: CreateOptions,
   ): Promise<{ readonly identityId: string; readonly token?: IssuedToken }> {
-    // Whoever created an identity must be told its id, so a caller that leaves does not cancel a create.
-    const uncancelled = { ...call, signal: undefined };
     if (!token) {
-      const user = await this.once("createIdentity", uncancelled, (options) =>
-        this.client.createUser(options),
-      );
-      return { identityId: this.learn(checkedIdentityId(user.communicationUserId)) };
+      const user = await this.once("createIdentity", (options) => this.client.createUser(options));
+      return { identityId: this.named(user, call) };
     }
-    const answer = await this.once("createIdentityWithToken", uncancelled, (options) =>
+    const answer = await this.once("createIdentityWithToken", (options) =>
       this.client.createUserAndToken([...token.scopes], {
         ...options,
         tokenExpiresInMinutes: token.lifetimeMinutes,
       }),
     );
     // A 201 without `identity` makes the SDK hand out nothing usable, whatever its types say.
-    const user = (answer as { user?: { communicationUserId?: unknown } }).user;
-    const identityId = this.learn(checkedIdentityId(user?.communicationUserId));
+    const identityId = this.named((answer as { user?: NamedUser }).user, call);
     return { identityId, token: checkedToken(answer, this.clock.now(), token.lifetimeMinutes * 60_000) };
   }
 
@@ -131,7 +138,7 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
   async deleteIdentity(identityId: string, call: CallOptions): Promise<void> {
     this.checkOwner(identityId, "input.identityId");
     try {
-      await this.attempts("deleteIdentity", call, maxAttempts, (options) =>
+      await this.calls.run("deleteIdentity", call, this.patience, (options) =>
         this.client.deleteUser({ communicationUserId: identityId }, options),
       );
     } catch (error) {
@@ -141,11 +148,13 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
   }
 
   async exchangeTeamsToken(teams: TeamsUserToken, call: CallOptions): Promise<IssuedToken> {
-    const answer = await this.attempts("exchangeTeamsToken", call, maxAttempts, (options) =>
-      this.client.getTokenForTeamsUser({ ...teams, ...options }),
-    ).catch((error: unknown) => {
-      throw inOurWords(error);
-    });
+    const answer = await this.calls
+      .run("exchangeTeamsToken", call, this.patience, (options) =>
+        this.client.getTokenForTeamsUser({ ...teams, ...options }),
+      )
+      .catch((error: unknown) => {
+        throw inOurWords(error);
+      });
     return checkedToken(answer, this.clock.now(), lifetimes.max * 60_000);
   }
 
@@ -159,77 +168,38 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
       throw identityNotFound(argument);
   }
 
-  private learn(identityId: string): string {
+  /** The id in an answer, for the caller and for this provider. */
+  private named(user: NamedUser | undefined, { onIdentity }: CreateOptions): string {
+    const identityId = checkedIdentityId(user?.communicationUserId);
     this.resourceId ??= resourceOf(identityId);
+    onIdentity?.(identityId);
     return identityId;
   }
 
-  private once<T>(operation: string, call: Cancellable, send: Send<T>): Promise<T> {
-    return this.attempts(operation, call, 1, send).catch((error: unknown) => {
+  private get patience(): Patience {
+    const { deadlineMs } = this;
+    return { attempts: maxAttempts, deadlineMs, turnMs: deadlineMs * turnShare };
+  }
+
+  /** Whoever created an identity must be told its id, so neither a deadline nor a caller that leaves cancels it. */
+  private once<T>(operation: Operation, send: Send<T>): Promise<T> {
+    const deadlineMs = Math.max(createPatienceMs, this.deadlineMs);
+    const patience = { attempts: 1, deadlineMs, turnMs: this.deadlineMs * turnShare };
+    return this.calls.run(operation, {}, patience, send).catch((error: unknown) => {
       throw inOurWords(error);
     });
   }
 
-  private repeatable<T>(operation: string, call: Cancellable, send: Send<T>): Promise<T> {
-    return this.attempts(operation, call, maxAttempts, send).catch((error: unknown) => {
+  private repeatable<T>(operation: Operation, call: CallOptions, send: Send<T>): Promise<T> {
+    return this.calls.run(operation, call, this.patience, send).catch((error: unknown) => {
       throw inOurWords(error, "input.identityId");
     });
   }
-
-  /** Sends until an answer, the last attempt or the deadline. Throws {@link UpstreamFailure}. */
-  private async attempts<T>(operation: string, call: Cancellable, most: number, send: Send<T>): Promise<T> {
-    using deadline = startDeadline(this.deadlineMs, call.signal);
-    const end = performance.now() + this.deadlineMs;
-    const cancel = deadline.signal;
-    const attemptMs = most === 1 ? this.deadlineMs : Math.ceil(this.deadlineMs * attemptShare);
-    for (let attempt = 1; ; attempt++) {
-      const startedAt = performance.now();
-      try {
-        using patience = startDeadline(attemptMs, cancel);
-        const answer = await send({ abortSignal: patience.signal });
-        this.events.upstreamCall({
-          operation,
-          attempt,
-          outcome: "ok",
-          durationMs: performance.now() - startedAt,
-        });
-        return answer;
-      } catch (error) {
-        const failure = new UpstreamFailure(error, this.clock.now());
-        this.tellFailure(operation, attempt, performance.now() - startedAt, failure);
-        if (cancel.aborted || !failure.retryable || attempt === most) throw failure;
-        const waitMs = failure.retryAfterMs ?? Math.random() * firstBackoffMs * 2 ** attempt;
-        if (performance.now() + waitMs >= end) throw failure;
-        await sleep(waitMs, undefined, { signal: cancel }).catch(() => {
-          throw failure;
-        });
-      }
-    }
-  }
-
-  private tellFailure(
-    operation: string,
-    attempt: number,
-    durationMs: number,
-    failure: UpstreamFailure,
-  ): void {
-    this.events.upstreamCall({
-      operation,
-      attempt,
-      outcome: "failed",
-      durationMs,
-      ...(failure.status === undefined ? {} : { status: failure.status }),
-      ...(failure.code === undefined ? {} : { code: failure.code }),
-      ...(failure.requestId === undefined ? {} : { requestId: failure.requestId }),
-    });
-  }
 }
 
-interface Cancellable {
-  readonly signal?: AbortSignal | undefined;
+interface NamedUser {
+  readonly communicationUserId?: unknown;
 }
-
-type Send<T> = (options: { abortSignal: AbortSignal }) => Promise<T>;
 
 /** What callers get: an {@link UpstreamFailure} mapped, our own errors as they are. */
 function inOurWords(error: unknown, identityArgument?: string): unknown {

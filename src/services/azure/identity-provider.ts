@@ -16,6 +16,12 @@ export interface CallOptions {
   readonly background?: boolean;
 }
 
+/** What a create takes. */
+export interface CreateOptions extends CallOptions {
+  /** Told the identity's id as soon as Azure has named it, even if the rest of the answer is then refused. */
+  readonly onIdentity?: (identityId: string) => void;
+}
+
 /** A Teams user's Entra token, and whom it is for. */
 export interface TeamsUserToken {
   readonly teamsUserAadToken: string;
@@ -26,7 +32,7 @@ export interface TeamsUserToken {
 }
 
 /**
- * ACS Identity. Every method ends within the configured deadline and rejects with a `GatewayError`:
+ * ACS Identity. Every method but `createIdentity` ends within the configured deadline; all reject with a `GatewayError`:
  * `IDENTITY_NOT_FOUND`, `BAD_USER_INPUT`, `RATE_LIMITED`, `UPSTREAM_REJECTED` or `UPSTREAM_UNAVAILABLE`.
  */
 export interface IdentityProvider {
@@ -34,10 +40,13 @@ export interface IdentityProvider {
   readonly credentialFingerprint: string;
   /** The deadline of each call, in milliseconds. */
   readonly deadlineMs: number;
-  /** Makes an identity, and with `token` a token for it in the same call. Never repeated: it is not idempotent. */
+  /**
+   * Makes an identity, and with `token` a token for it in the same call. Never repeated: it is not idempotent. The
+   * answer is listened for well beyond the deadline, for it alone tells the identity's id.
+   */
   createIdentity(
     token: { readonly scopes: readonly TokenScope[]; readonly lifetimeMinutes: number } | undefined,
-    call: CallOptions,
+    call: CreateOptions,
   ): Promise<{ readonly identityId: string; readonly token?: IssuedToken }>;
   /** Issues a token. Tokens issued before stay valid. */
   issueToken(

@@ -15,7 +15,12 @@ export class UpstreamFailure extends Error {
   readonly requestId: string | undefined;
   private readonly saysGone: boolean;
 
-  constructor(error: unknown, nowMs: number) {
+  constructor(
+    error: unknown,
+    nowMs: number,
+    /** The caller gave up: it says nothing of Azure. */
+    private readonly cancelled = false,
+  ) {
     super("A call to Azure Communication Services failed.");
     const seen = (error ?? {}) as SdkError;
     const body = seen.details?.error;
@@ -40,6 +45,13 @@ export class UpstreamFailure extends Error {
     return this.status === undefined || this.status === 408 || this.status >= 500;
   }
 
+  /** Says that Azure is in trouble, rather than that it refuses this request. */
+  get speaksAgainstAzure(): boolean {
+    if (this.cancelled || this.identityGone) return false;
+    const { status } = this;
+    return status === undefined || status < 400 || status === 408 || status >= 500;
+  }
+
   /** The same in the words of the gateway's callers. `identityArgument` names the identity, if the call was about one. */
   toGatewayError(identityArgument?: string): GatewayError {
     if (identityArgument !== undefined && (this.identityGone || this.code === "IdentityNotOwned")) {
@@ -61,7 +73,7 @@ export class UpstreamFailure extends Error {
       case 404:
         return this.refusal();
       default:
-        return new GatewayError(
+        return new (neverSent.has(this.code ?? "") ? NothingSent : GatewayError)(
           "UPSTREAM_UNAVAILABLE",
           "Azure Communication Services did not give a usable answer. Try again later.",
         );
@@ -88,6 +100,20 @@ export class UpstreamFailure extends Error {
     );
   }
 }
+
+/** A failure before anything was sent: whatever was asked for was certainly not done. */
+export class NothingSent extends GatewayError {
+  readonly madeNothing = true;
+}
+
+/** Codes of sockets that were never connected. */
+const neverSent: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+]);
 
 /** ACS's names of the Teams exchange's arguments, and ours. */
 const teamsArguments: Readonly<Record<string, string>> = {

@@ -47,6 +47,8 @@ export interface Events {
   readonly createLost: (event: CreateLost) => void;
   readonly createJournalUnavailable: (event: { operation: string; reason: string }) => void;
   readonly upstreamCall: (event: UpstreamCall) => void;
+  /** Calls of an operation are held back from now on, or let through again. */
+  readonly upstreamCircuit: (event: { operation: string; state: "open" | "closed" }) => void;
   readonly storeUnavailable: (event: { operation: string; reason: string }) => void;
   readonly redisError: (reason: string) => void;
   /** Redis, or a primary of its Cluster, is not asked from now on; once per outage. */
@@ -94,6 +96,9 @@ export function createEvents(log: Logger): Events {
     },
     upstreamCall: (event) => {
       log[event.outcome === "ok" ? "debug" : "warn"](event, "call to Azure Communication Services");
+    },
+    upstreamCircuit: (event) => {
+      log[event.state === "open" ? "warn" : "info"](event, "circuit to Azure Communication Services");
     },
     storeUnavailable: (event) => {
       // That Redis is away has been told when it went.

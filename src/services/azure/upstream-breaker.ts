@@ -1,0 +1,91 @@
+/** Stops asking Azure while it fails, one circuit per operation, and tries again by itself. */
+import {
+  circuitBreaker,
+  CircuitState,
+  CountBreaker,
+  handleWhen,
+  isBrokenCircuitError,
+  IterableBackoff,
+} from "cockatiel";
+import type { CircuitBreakerPolicy } from "cockatiel";
+import type { Events } from "../telemetry/events";
+import type { Operation } from "./upstream-operation";
+import { NothingSent, UpstreamFailure } from "./upstream-error";
+
+/** For how long a circuit stays open, in milliseconds: the first time, the second … and from the last on. */
+const openMs = [1_000, 2_000, 4_000, 8_000, 15_000];
+/** Half of the last 20 attempts, and at least 5 of them. */
+const evidence = { threshold: 0.5, size: 20, minimumNumberOfCalls: 5 };
+
+interface Circuit {
+  readonly policy: CircuitBreakerPolicy;
+  /** How often it has opened in a row. */
+  opened: number;
+  openUntil: number;
+}
+
+/**
+ * Counts what says that Azure is in trouble: no answer, 408, 5xx, an answer that makes no sense. Not what it refuses
+ * for good reason, nor what a caller gave up. One circuit per operation, so that a revocation is not shut out by
+ * issuances that fail.
+ */
+export class UpstreamBreaker {
+  private readonly circuits = new Map<Operation, Circuit>();
+
+  constructor(private readonly events: Pick<Events, "upstreamCircuit">) {}
+
+  /** Throws `UPSTREAM_UNAVAILABLE` while the circuit is open: nothing need be prepared for a request then. */
+  check(operation: Operation): void {
+    const circuit = this.circuits.get(operation);
+    if (circuit?.policy.state !== CircuitState.Open) return;
+    if (performance.now() < circuit.openUntil) throw shut(circuit);
+  }
+
+  /** Sends, unless the circuit is open. Rejects as `send` does, or with `UPSTREAM_UNAVAILABLE`. */
+  async run<T>(operation: Operation, send: () => Promise<T>): Promise<T> {
+    const circuit = this.circuitOf(operation);
+    try {
+      return await circuit.policy.execute(send);
+    } catch (error) {
+      throw isBrokenCircuitError(error) ? shut(circuit) : error;
+    }
+  }
+
+  private circuitOf(operation: Operation): Circuit {
+    let circuit = this.circuits.get(operation);
+    if (!circuit) {
+      circuit = this.newCircuit(operation);
+      this.circuits.set(operation, circuit);
+    }
+    return circuit;
+  }
+
+  private newCircuit(operation: Operation): Circuit {
+    const policy = circuitBreaker(
+      handleWhen((error) => error instanceof UpstreamFailure && error.speaksAgainstAzure),
+      { halfOpenAfter: new IterableBackoff(openMs), breaker: new CountBreaker(evidence) },
+    );
+    const circuit: Circuit = { policy, opened: 0, openUntil: 0 };
+    policy.onStateChange((state) => {
+      if (state === CircuitState.Open) {
+        const ms = openMs[Math.min(circuit.opened, openMs.length - 1)] ?? 0;
+        circuit.opened += 1;
+        circuit.openUntil = performance.now() + ms;
+        this.events.upstreamCircuit({ operation, state: "open" });
+      } else if (state === CircuitState.Closed) {
+        circuit.opened = 0;
+        this.events.upstreamCircuit({ operation, state: "closed" });
+      }
+    });
+    return circuit;
+  }
+}
+
+function shut({ openUntil }: Circuit): NothingSent {
+  const seconds = Math.max(1, Math.ceil((openUntil - performance.now()) / 1000));
+  return new NothingSent(
+    "UPSTREAM_UNAVAILABLE",
+    "Azure Communication Services has failed again and again, and is given a moment. Try again later.",
+    { retryAfterSeconds: seconds },
+  );
+}
