@@ -1,6 +1,8 @@
 /** Environment → one frozen Config, or one message that lists every wrong variable. The only reader of the environment. */
 import { createHash, randomBytes } from "node:crypto";
 import { z } from "zod";
+import type { BudgetOptions } from "./services/azure/upstream-budget";
+import { defaultIssuances, limitWindowMs } from "./services/azure/upstream-operation";
 import { hashApiKey, type ApiKey } from "./services/access/api-key-authenticator";
 import { addressText, parseRedisUrl, redisUrlForms, type RedisAddress } from "./services/redis/redis-address";
 import { logLevels, type LogLevel } from "./services/telemetry/logger";
@@ -27,6 +29,7 @@ export interface Config {
     readonly deadlineMs: number;
     readonly maxSockets: number;
     readonly throughProxy: boolean;
+    readonly budget: BudgetOptions;
   };
   readonly redis:
     | {
@@ -173,6 +176,14 @@ const variables = z.object({
     .default(10_000)
     .describe("deadline of a call to Azure, all attempts"),
   ACS_MAX_CONNECTIONS: wholeNumber(1, 1_000).default(50).describe("connections to Azure at once"),
+  ACS_RATE_LIMIT: wholeNumber(1, 1_000_000)
+    .default(defaultIssuances)
+    .describe("issuances that Azure allows the resource in 30 seconds; other operations in proportion"),
+  REPLICAS: wholeNumber(1, 1_000)
+    .default(3)
+    .describe(
+      "gateways that share the resource: while Redis is away each keeps to its share of Azure's limit",
+    ),
   REDIS_URL: redisUrl
     .optional()
     .describe("the cache that replicas share; without it each process has its own"),
@@ -286,6 +297,7 @@ function toConfig(v: Variables, environment: Environment): Config {
       resourceId: v.ACS_RESOURCE_ID?.toLowerCase(),
       deadlineMs: v.ACS_TIMEOUT_MS,
       maxSockets: v.ACS_MAX_CONNECTIONS,
+      budget: { issuances: v.ACS_RATE_LIMIT, windowMs: limitWindowMs, replicas: v.REPLICAS },
       throughProxy: !loopback && Boolean(environment.HTTPS_PROXY ?? environment.https_proxy),
     },
     redis:

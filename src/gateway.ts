@@ -22,8 +22,10 @@ import { sandbox } from "./server/sandbox";
 import { ApiKeyAuthenticator } from "./services/access/api-key-authenticator";
 import { CallerAuthenticator } from "./services/access/caller-authenticator";
 import { AcsIdentityProvider } from "./services/azure/acs-identity-provider";
+import { UpstreamBudget, type BudgetOptions } from "./services/azure/upstream-budget";
 import { defaultAzureCredential } from "./services/azure/entra-credential";
 import { systemClock, type Clock } from "./services/clock";
+import { createRecords } from "./services/identities/create-records";
 import { IdentityService } from "./services/identities/identity-service";
 import { RedisConnection } from "./services/redis/redis-connection";
 import { createEvents, type Events } from "./services/telemetry/events";
@@ -40,6 +42,10 @@ import type { CachedToken, TokenStore } from "./services/tokens/token-store";
 export interface Parts {
   readonly clock: Clock;
   readonly events: Events;
+  /** Azure's limits on a smaller scale. */
+  readonly budget: Partial<BudgetOptions>;
+  /** How soon creates that nobody was told of are swept. */
+  readonly creates: Parameters<typeof createRecords>[4];
 }
 
 /** A gateway that was built and does not listen yet. Disposing of it finishes requests in flight first. */
@@ -69,14 +75,14 @@ export async function createGateway(config: Config, parts: Partial<Parts> = {}):
 async function build(config: Config, parts: Partial<Parts>, closing: ClosingList): Promise<Gateway> {
   const clock = parts.clock ?? systemClock;
   const events = parts.events ?? createEvents(createLogger(config.logLevel));
-  const { accessKey, ...acs } = config.acs;
-  const credential = accessKey === undefined ? await defaultAzureCredential() : { accessKey };
-  const azure = closing.add(new AcsIdentityProvider({ ...acs, credential }, clock, events));
   const redis = config.redis && closing.add(await RedisConnection.connect(config.redis, events));
+  const azure = closing.add(await identityProvider(config, redis, clock, events, parts));
   const store = tokenStore(config, redis, clock, events);
   const tokens = closing.add(new TokenService(store, azure, clock, events, config.tokens.minRemainingMs));
   redis?.onBack(() => void tokens.storeIsBack());
-  const identities = new IdentityService(azure, tokens, events);
+  const records = createRecords(redis, azure, clock, events, parts.creates);
+  closing.add(records.sweeper).start();
+  const identities = new IdentityService(azure, tokens, events, records);
   const callers = new CallerAuthenticator(new ApiKeyAuthenticator(config.access.apiKeys));
   const { schema, typeDefs } = await describeApi(tokens, identities);
   const { developmentKey } = config.access;
@@ -133,6 +139,18 @@ function describeApi(tokens: TokenService, identities: IdentityService) {
   return buildGatewaySchema([new TokenResolver(tokens), new IdentityResolver(identities)], accessRules, {
     Identity: identityByReference,
   });
+}
+
+async function identityProvider(
+  { acs: { accessKey, budget, ...acs } }: Config,
+  redis: RedisConnection | undefined,
+  clock: Clock,
+  events: Events,
+  parts: Partial<Parts>,
+): Promise<AcsIdentityProvider> {
+  const credential = accessKey === undefined ? await defaultAzureCredential() : { accessKey };
+  const upstream = new UpstreamBudget({ ...budget, ...parts.budget }, redis);
+  return new AcsIdentityProvider({ ...acs, credential }, clock, events, upstream);
 }
 
 function tokenStore(
