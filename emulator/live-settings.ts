@@ -15,6 +15,7 @@ const isErrorStatus = (value: unknown) =>
 const rules = {
   limits: onOrOff,
   limitScale: between(0, 1e6),
+  limitWindowMs: between(1, day),
   retryAfter: onOrOff,
   clockSkewMs: between(0, day),
   clockOffsetMs: between(-3660 * day, 3660 * day),

@@ -1,8 +1,6 @@
-/** Azure's limits per resource and operation over 30 seconds. */
+/** Azure's limits per resource and operation over a sliding window. */
 import { RestError } from "./rest-error";
 import type { Settings } from "./settings";
-
-const windowMs = 30_000;
 
 /** Requests per 30 seconds (ACS documentation, service limits). */
 export const limitPer30Seconds: Readonly<Record<string, number>> = {
@@ -27,7 +25,7 @@ export class RateLimits {
 
   /** Counts a request. Throws 429 when it is one too many. */
   count(resourceId: string, operation: string): void {
-    const { limits, limitScale, clock, retryAfter } = this.settings;
+    const { limits, limitScale, limitWindowMs: windowMs, clock, retryAfter } = this.settings;
     const limit = (limitPer30Seconds[operation] ?? Infinity) * limitScale;
     if (!limits || limit === Infinity) return;
     const now = clock();

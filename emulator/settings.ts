@@ -29,6 +29,8 @@ export interface EmulatorOptions {
   readonly limits?: boolean;
   /** Multiplies Azure's limits. Default 1. */
   readonly limitScale?: number;
+  /** The window that the limits are for, in milliseconds. Default 30 seconds, as Azure's. */
+  readonly limitWindowMs?: number;
   /** Send Retry-After with 429. Azure does not say whether Identity does. Default true. */
   readonly retryAfter?: boolean;
   /** Keep identities and revocations in this file. Default: in memory only. */
@@ -71,6 +73,7 @@ export function settingsFrom(options: EmulatorOptions): Settings {
     seed: 1,
     limits: true,
     limitScale: 1,
+    limitWindowMs: 30_000,
     retryAfter: true,
     resources: [
       { id: developmentResourceId, primaryKey: developmentAccessKey, secondaryKey: developmentSecondaryKey },

@@ -1,7 +1,7 @@
 /** A world for a test: the emulator, gateways that issue through it, and a real Redis if asked for. */
 import { startEmulator, type Emulator, type EmulatorOptions } from "../../emulator/emulator";
 import { loadConfig, type Environment } from "../../src/config";
-import { createGateway, type Gateway } from "../../src/gateway";
+import { createGateway, type Gateway, type Parts } from "../../src/gateway";
 import { FakeClock } from "./fake-clock";
 import { GraphqlClient } from "./graphql-client";
 import { recordEvents, type RecordedEvents } from "./recorded-events";
@@ -17,6 +17,8 @@ export interface WorldOptions {
   readonly redis?: boolean;
   readonly environment?: Environment;
   readonly emulator?: EmulatorOptions;
+  /** Parts of the gateways, beside the world's clock and events. */
+  readonly parts?: Partial<Parts>;
 }
 
 export interface RunningGateway extends Gateway {
@@ -65,7 +67,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
         ...options.environment,
         ...environment,
       });
-      const gateway = await createGateway(config, { clock, events });
+      const gateway = await createGateway(config, { clock, events, ...options.parts });
       stack.push(gateway);
       const { url, origin } = await gateway.start();
       return Object.assign(gateway, {

@@ -3,10 +3,10 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import type { TokenCredential } from "@azure/core-auth";
-import { startEmulator, type Emulator } from "../emulator/emulator";
-import { AcsIdentityProvider } from "../src/services/azure/acs-identity-provider";
-import { systemClock } from "../src/services/clock";
-import { recordEvents } from "./support/recorded-events";
+import { startEmulator, type Emulator } from "../../emulator/emulator";
+import { AcsIdentityProvider } from "../../src/services/azure/acs-identity-provider";
+import { systemClock } from "../../src/services/clock";
+import { recordEvents } from "../support/recorded-events";
 
 let emulator: Emulator;
 beforeAll(async () => {
