@@ -57,6 +57,10 @@ export interface Events {
   /** At start: a primary that is cut off from its replicas would go on answering. */
   readonly redisUnfenced: (node: string) => void;
   readonly valueDidNotOpen: () => void;
+  /** The key file has other keys now: their ids, the sealing one first. */
+  readonly keyRingChanged: (keyIds: readonly string[]) => void;
+  /** The key file is wrong, and the keys of before stay in force; `reason` has nothing of its content. */
+  readonly keyRingRejected: (reason: string) => void;
   /** A fault of ours; returns the id under which the log has it. */
   readonly internalError: (error: unknown) => string;
 }
@@ -120,7 +124,13 @@ export function createEvents(log: Logger): Events {
       );
     },
     valueDidNotOpen: () => {
-      log.warn("a cached value did not open with any key of TOKEN_ENCRYPTION_KEYS; it counts as a miss");
+      log.warn("a cached value did not open with any encryption key; it counts as a miss");
+    },
+    keyRingChanged: (keyIds) => {
+      log.info({ keyIds }, "the key file was read anew: its first key seals from now on, all of them open");
+    },
+    keyRingRejected: (reason) => {
+      log.error({ reason }, "TOKEN_ENCRYPTION_KEYS_FILE is wrong; the keys of before stay in force");
     },
     internalError: (error) => {
       const errorId = randomUUID();
