@@ -1,12 +1,14 @@
 /** Environment → one frozen Config, or one message that lists every wrong variable. The only reader of the environment. */
 import { createHash, randomBytes } from "node:crypto";
+import { resolve } from "node:path";
 import { z } from "zod";
 import type { BudgetOptions } from "./services/azure/upstream-budget";
 import { defaultIssuances, limitWindowMs } from "./services/azure/upstream-operation";
 import { hashApiKey, type ApiKey } from "./services/access/api-key-authenticator";
 import { addressText, parseRedisUrl, redisUrlForms, type RedisAddress } from "./services/redis/redis-address";
 import { logLevels, type LogLevel } from "./services/telemetry/logger";
-import type { EncryptionKey } from "./services/tokens/token-cipher";
+import { parseEncryptionKeys, type EncryptionKey } from "./services/tokens/encryption-keys";
+import { readKeyFile } from "./services/tokens/key-ring";
 
 /** What the gateway runs on. */
 export interface Config {
@@ -42,6 +44,8 @@ export interface Config {
   readonly tokens: {
     readonly minRemainingMs: number;
     readonly encryptionKeys: readonly EncryptionKey[];
+    /** Where the encryption keys came from and are read again, absolute. */
+    readonly encryptionKeysFile: string | undefined;
     /** The encryption keys were made up at this start, so nobody else opens what they seal. */
     readonly encryptionKeysMadeUp: boolean;
     readonly maxCachedIdentities: number;
@@ -115,21 +119,18 @@ const redisUrl = z.string().transform((value, context) => {
 });
 
 const encryptionKeys = z.string().transform((value, context) => {
-  const keys = list(value).map((item) => {
-    const [, id, secret] = /^([\w-]{1,16}):(.+)$/.exec(item) ?? [];
-    return { id: id ?? "", secret: Buffer.from(secret ?? "", "base64") };
-  });
-  if (keys.length === 0 || keys.some((key) => key.id === "" || key.secret.length !== 32)) {
-    context.addIssue(
-      "must be <key id>:<base64 of 32 bytes>, several separated by commas, the sealing key first",
-    );
-    return z.NEVER;
-  }
-  if (new Set(keys.map((key) => key.id)).size < keys.length) {
-    context.addIssue("must not use a key id twice");
-    return z.NEVER;
-  }
-  return keys;
+  const { keys, problem } = parseEncryptionKeys(value);
+  if (keys) return keys;
+  context.addIssue(problem);
+  return z.NEVER;
+});
+
+const encryptionKeysFile = z.string().transform((value, context) => {
+  const path = resolve(value);
+  const { keys, problem } = readKeyFile(path);
+  if (keys) return { path, keys };
+  context.addIssue(problem);
+  return z.NEVER;
 });
 
 const apiKeys = z.string().transform((value, context) => {
@@ -195,7 +196,10 @@ const variables = z.object({
   REDIS_KEY_PREFIX: z.string().max(64).default("acsgw:").describe("starts every key in Redis"),
   TOKEN_ENCRYPTION_KEYS: encryptionKeys
     .optional()
-    .describe("the key ring for cached tokens; required in production with Redis"),
+    .describe("the key ring for cached tokens; this or a file is required in production with Redis"),
+  TOKEN_ENCRYPTION_KEYS_FILE: encryptionKeysFile
+    .optional()
+    .describe("a file with the key ring, read again when it changes and at SIGHUP"),
   MIN_REMAINING_MINUTES: wholeNumber(11, 59)
     .default(15)
     .describe("a cached token with less life left is not served; ACS clients refresh below 10 minutes"),
@@ -278,6 +282,7 @@ function toConfig(v: Variables, environment: Environment): Config {
     ? undefined
     : (v.DEVELOPMENT_API_KEY ?? randomBytes(24).toString("base64url"));
   const loopback = isLoopback(endpoint);
+  const givenKeys = v.TOKEN_ENCRYPTION_KEYS ?? v.TOKEN_ENCRYPTION_KEYS_FILE?.keys;
   return {
     production,
     http: {
@@ -311,8 +316,9 @@ function toConfig(v: Variables, environment: Environment): Config {
           },
     tokens: {
       minRemainingMs: v.MIN_REMAINING_MINUTES * minute,
-      encryptionKeys: v.TOKEN_ENCRYPTION_KEYS ?? [{ id: "development", secret: randomBytes(32) }],
-      encryptionKeysMadeUp: v.TOKEN_ENCRYPTION_KEYS === undefined,
+      encryptionKeys: givenKeys ?? [{ id: "development", secret: randomBytes(32) }],
+      encryptionKeysFile: v.TOKEN_ENCRYPTION_KEYS_FILE?.path,
+      encryptionKeysMadeUp: givenKeys === undefined,
       maxCachedIdentities: v.MAX_CACHED_IDENTITIES,
     },
     access: {
@@ -338,6 +344,9 @@ function contradictions(v: Variables): string[] {
     problems.push("ACS_CONNECTION_STRING or ACS_ENDPOINT must be set: which ACS resource issues the tokens?");
   }
   if (acs) problems.push(...endpointProblems(acs.endpoint));
+  if (v.TOKEN_ENCRYPTION_KEYS && v.TOKEN_ENCRYPTION_KEYS_FILE) {
+    problems.push("TOKEN_ENCRYPTION_KEYS and TOKEN_ENCRYPTION_KEYS_FILE must not both be set.");
+  }
   return isProduction(v) ? [...problems, ...productionProblems(v)] : problems;
 }
 
@@ -367,9 +376,9 @@ function productionProblems(v: Variables): string[] {
   if (v.DEVELOPMENT_API_KEY !== undefined) {
     problems.push("DEVELOPMENT_API_KEY must not be set in production: use API_KEYS.");
   }
-  if (v.REDIS_URL !== undefined && !v.TOKEN_ENCRYPTION_KEYS) {
+  if (v.REDIS_URL !== undefined && !v.TOKEN_ENCRYPTION_KEYS && !v.TOKEN_ENCRYPTION_KEYS_FILE) {
     problems.push(
-      "TOKEN_ENCRYPTION_KEYS must be set in production with REDIS_URL: `acs-token-gateway new-key` makes one.",
+      "TOKEN_ENCRYPTION_KEYS or TOKEN_ENCRYPTION_KEYS_FILE must be set in production with REDIS_URL: `acs-token-gateway new-key` makes one.",
     );
   }
   return problems;

@@ -31,6 +31,7 @@ import { RedisConnection } from "./services/redis/redis-connection";
 import { createEvents, type Events } from "./services/telemetry/events";
 import { readiness } from "./services/telemetry/health";
 import { createLogger } from "./services/telemetry/logger";
+import { FileKeyRing, fixedKeyRing, type KeyRing } from "./services/tokens/key-ring";
 import { MemoryTokenStore } from "./services/tokens/memory-token-store";
 import { RedisTokenStore } from "./services/tokens/redis-token-store";
 import { SealedTokenStore } from "./services/tokens/sealing-layer";
@@ -77,7 +78,13 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   const events = parts.events ?? createEvents(createLogger(config.logLevel));
   const redis = config.redis && closing.add(await RedisConnection.connect(config.redis, events));
   const azure = closing.add(await identityProvider(config, redis, clock, events, parts));
-  const store = tokenStore(config, redis, clock, events);
+  const store: TokenStore<CachedToken> = redis
+    ? new SealedTokenStore(
+        new RedisTokenStore(redis),
+        new TokenCipher(keyRing(config, closing, events)),
+        events,
+      )
+    : new MemoryTokenStore(clock, config.tokens.maxCachedIdentities);
   const tokens = closing.add(new TokenService(store, azure, clock, events, config.tokens.minRemainingMs));
   redis?.onBack(() => void tokens.storeIsBack());
   const records = createRecords(redis, azure, clock, events, parts.creates);
@@ -153,18 +160,9 @@ async function identityProvider(
   return new AcsIdentityProvider({ ...acs, credential }, clock, events, upstream);
 }
 
-function tokenStore(
-  config: Config,
-  redis: RedisConnection | undefined,
-  clock: Clock,
-  events: Events,
-): TokenStore<CachedToken> {
-  if (!redis) return new MemoryTokenStore(clock, config.tokens.maxCachedIdentities);
-  return new SealedTokenStore(
-    new RedisTokenStore(redis),
-    new TokenCipher(config.tokens.encryptionKeys),
-    events,
-  );
+function keyRing({ tokens }: Config, closing: ClosingList, events: Events): KeyRing {
+  if (tokens.encryptionKeysFile === undefined) return fixedKeyRing(tokens.encryptionKeys);
+  return closing.add(new FileKeyRing(tokens.encryptionKeys, { path: tokens.encryptionKeysFile }, events));
 }
 
 function credentialsOf(headers: NodeJS.Dict<string | string[]>) {

@@ -154,7 +154,10 @@ describe("in production", () => {
       { DEVELOPMENT_API_KEY: "sixteen-characters-or-more" },
       "DEVELOPMENT_API_KEY must not be set in production",
     ],
-    [{ REDIS_URL: "redis://redis:6379" }, "TOKEN_ENCRYPTION_KEYS must be set in production with REDIS_URL"],
+    [
+      { REDIS_URL: "redis://redis:6379" },
+      "TOKEN_ENCRYPTION_KEYS or TOKEN_ENCRYPTION_KEYS_FILE must be set in production with REDIS_URL",
+    ],
     [
       { ACS_CONNECTION_STRING: "endpoint=http://127.0.0.1:4010/;accesskey=c2VjcmV0" },
       "must have an https endpoint in production",

@@ -128,7 +128,7 @@ describe("production", () => {
     [
       "with Redis and no keys for it",
       { REDIS_URL: "redis://127.0.0.1:1" },
-      ["TOKEN_ENCRYPTION_KEYS must be set in production with REDIS_URL"],
+      ["TOKEN_ENCRYPTION_KEYS or TOKEN_ENCRYPTION_KEYS_FILE must be set in production with REDIS_URL"],
     ],
   ])("refuses to start %s", async (_title, change, problems) => {
     const ended = await runProgram({ environment: { ...complete, ...change } });

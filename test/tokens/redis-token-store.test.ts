@@ -1,6 +1,7 @@
 /** The Redis store keeps the promises of every store, through restarts, and shows nothing to who reads the database. */
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { Redis } from "ioredis";
+import { fixedKeyRing } from "../../src/services/tokens/key-ring";
 import { RedisTokenStore } from "../../src/services/tokens/redis-token-store";
 import { SealedTokenStore } from "../../src/services/tokens/sealing-layer";
 import { TokenCipher } from "../../src/services/tokens/token-cipher";
@@ -18,7 +19,7 @@ async function connect(redis: RedisServer) {
   const connection = await connectTo(redis.url, events, { keyPrefix: "test:" });
   const store: TokenStore<CachedToken> = new SealedTokenStore(
     new RedisTokenStore(connection),
-    new TokenCipher(keys),
+    new TokenCipher(fixedKeyRing(keys)),
     events,
   );
   return { connection, store, events };

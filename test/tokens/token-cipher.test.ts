@@ -1,6 +1,7 @@
 /** What is sealed opens only whole, only under its name, and with any key of the ring. */
 import { expect, it } from "@jest/globals";
 import fc from "fast-check";
+import { fixedKeyRing } from "../../src/services/tokens/key-ring";
 import { TokenCipher } from "../../src/services/tokens/token-cipher";
 import { decodeToken, encodeToken } from "../../src/services/tokens/token-codec";
 import { bitsToScopes, tokenScopes } from "../../src/services/tokens/token-scope";
@@ -9,7 +10,7 @@ const key = (id: string, fill: number) => ({ id, secret: Buffer.alloc(32, fill) 
 const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array));
 
 it("opens what it sealed, for any bytes and any name", () => {
-  const cipher = new TokenCipher([key("k1", 1)]);
+  const cipher = new TokenCipher(fixedKeyRing([key("k1", 1)]));
   fc.assert(
     fc.property(
       bytes,
@@ -20,7 +21,7 @@ it("opens what it sealed, for any bytes and any name", () => {
 });
 
 it("opens nothing under another name", () => {
-  const cipher = new TokenCipher([key("k1", 1)]);
+  const cipher = new TokenCipher(fixedKeyRing([key("k1", 1)]));
   fc.assert(
     fc.property(bytes, fc.string(), fc.string(), (plain, name, other) => {
       fc.pre(name !== other);
@@ -30,7 +31,7 @@ it("opens nothing under another name", () => {
 });
 
 it("opens nothing that lost, gained or changed a byte, and never throws", () => {
-  const cipher = new TokenCipher([key("k1", 1)]);
+  const cipher = new TokenCipher(fixedKeyRing([key("k1", 1)]));
   fc.assert(
     fc.property(bytes, fc.nat(), fc.integer({ min: 1, max: 255 }), (plain, at, mask) => {
       const sealed = cipher.seal(plain, "name");
@@ -47,23 +48,23 @@ it("opens nothing that lost, gained or changed a byte, and never throws", () => 
 });
 
 it("takes any bytes at all for something that does not open", () => {
-  const cipher = new TokenCipher([key("k1", 1)]);
+  const cipher = new TokenCipher(fixedKeyRing([key("k1", 1)]));
   fc.assert(fc.property(bytes, (garbage) => cipher.open(garbage, "name") === undefined));
 });
 
 it("rotates: the first key seals, every key opens, a removed key's values are misses", () => {
   const plain = Buffer.from("token");
   const [old, added] = [key("old", 1), key("new", 2)];
-  const before = new TokenCipher([old]).seal(plain, "n");
-  const during = new TokenCipher([added, old]);
-  const after = new TokenCipher([added]);
+  const before = new TokenCipher(fixedKeyRing([old])).seal(plain, "n");
+  const during = new TokenCipher(fixedKeyRing([added, old]));
+  const after = new TokenCipher(fixedKeyRing([added]));
   expect(during.open(before, "n")).toEqual(plain);
   expect(after.open(during.seal(plain, "n"), "n")).toEqual(plain);
   expect(after.open(before, "n")).toBeUndefined();
 });
 
 it("seals the same bytes differently each time", () => {
-  const cipher = new TokenCipher([key("k1", 1)]);
+  const cipher = new TokenCipher(fixedKeyRing([key("k1", 1)]));
   expect(cipher.seal(Buffer.from("t"), "n")).not.toEqual(cipher.seal(Buffer.from("t"), "n"));
 });
 

@@ -1,0 +1,34 @@
+/** The text form of a ring of encryption keys, as the environment and the key file have it. */
+
+/** A key of the ring. */
+export interface EncryptionKey {
+  /** 1 to 16 letters, digits, `-` or `_`; stands in clear before each value that it sealed. */
+  readonly id: string;
+  /** 32 bytes. */
+  readonly secret: Buffer;
+}
+
+/** The keys of a text, or what it must be instead: never any of its content, which is secret. */
+export type ParsedKeys =
+  | { readonly keys: readonly EncryptionKey[]; readonly problem?: undefined }
+  | { readonly keys?: undefined; readonly problem: string };
+
+/** Reads `<key id>:<base64 of 32 bytes>`, several separated by commas or newlines. At least one, no id twice. */
+export function parseEncryptionKeys(text: string): ParsedKeys {
+  const items = text.split(/[,\r\n]/).map((item) => item.trim());
+  const keys = items
+    .filter((item) => item !== "")
+    .map((item) => {
+      const [, id, secret] = /^([\w-]{1,16}):(.+)$/.exec(item) ?? [];
+      return { id: id ?? "", secret: Buffer.from(secret ?? "", "base64") };
+    });
+  if (keys.length === 0 || keys.some((key) => key.id === "" || key.secret.length !== 32)) {
+    return {
+      problem: "must be <key id>:<base64 of 32 bytes>, several separated by commas, the sealing key first",
+    };
+  }
+  if (new Set(keys.map((key) => key.id)).size < keys.length) {
+    return { problem: "must not use a key id twice" };
+  }
+  return { keys };
+}
