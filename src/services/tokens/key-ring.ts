@@ -88,10 +88,7 @@ export class FileKeyRing implements KeyRing, AsyncDisposable {
   private async apply(): Promise<void> {
     const { keys, problem } = await readFile(this.options.path, "utf8").then(
       parseEncryptionKeys,
-      (error) => ({
-        keys: undefined,
-        problem: `cannot be read (${reasonOf(error)})`,
-      }),
+      (error: unknown): ParsedKeys => ({ problem: `cannot be read (${reasonOf(error)})` }),
     );
     if (this.disposed) return;
     if (!keys) {
