@@ -1,5 +1,6 @@
 /** From socket to socket: reads a request, lets its operation work, and answers as ACS does, or as a fault demands. */
 import { randomBytes } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TLSSocket } from "node:tls";
@@ -44,7 +45,10 @@ interface Outcome {
 export class RequestHandler {
   private readonly closing = new AbortController();
 
-  constructor(private readonly parts: HandlerParts) {}
+  constructor(private readonly parts: HandlerParts) {
+    // Every request that waits listens to it.
+    setMaxListeners(0, this.closing.signal);
+  }
 
   /** Gives up every request that waits: it neither works nor answers any more. */
   close(): void {

@@ -5,9 +5,9 @@ import {
   IssueTokenDocument,
   RevokeTokensDocument,
 } from "../../operations/generated/operations";
+import { runSeed as seed, seededRandom } from "../support/random";
 import { startWorld, type World } from "../support/world";
 
-const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
 const requests = 600;
 const atOnce = 24;
 
@@ -24,7 +24,7 @@ it.each([
   `serves no token issued before a revocation that has answered, %s (SEED=${seed})`,
   async (_where, options) => {
     await using world = await startWorld({ ...options, emulator: { seed } });
-    const random = generator(seed);
+    const random = seededRandom(seed);
     const ids = await Promise.all(Array.from({ length: 3 }, () => newIdentity(world)));
     // Slow calls overlap with others, lost answers are tried again.
     world.emulator.faults.add({ kind: "latency", latencyMs: 15, probability: 0.5 });
@@ -34,8 +34,8 @@ it.each([
     let [served, revoked, fromCache] = [0, 0, 0];
 
     const one = async () => {
-      const identityId = pick(ids, random);
-      const { client } = pick(world.gateways, random);
+      const identityId = random.pick(ids);
+      const { client } = random.pick(world.gateways);
       const span: Span = { identityId, startedAt: performance.now(), endedAt: Infinity };
       if (random() < 0.08) {
         revocations.push(span);
@@ -77,20 +77,4 @@ it.each([
 
 async function newIdentity(world: World): Promise<string> {
   return (await world.client.data(CreateIdentityDocument)).createIdentity.identity.id;
-}
-
-function pick<T>(from: readonly T[], random: () => number): T {
-  const item = from[Math.floor(random() * from.length)];
-  if (item === undefined) throw new Error("There is nothing to pick from.");
-  return item;
-}
-
-/** Mulberry32. */
-function generator(state: number): () => number {
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
