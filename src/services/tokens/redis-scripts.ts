@@ -12,7 +12,8 @@
  * - `rv`: the pending revocations, `id:deadline,` each.
  * - `l:<field>`: a lease, its deadline and its id. `e:<field>`: a sealed token behind its deadline.
  *
- * A key of another type is none of ours, whoever made it: it is dropped too, so that its identity is cached again.
+ * A key of another type is none of ours, whoever made it: it is dropped too, so that its identity is cached again;
+ * a value without a deadline is none.
  * Times are Redis's own and lifetimes are relative, so that the gateways' clocks do not matter. The scripts start
  * with `#!lua` and do not declare `no-writes`, reads included: Redis then refuses them on a read-only replica and on
  * a primary that has lost its replicas (`min-replicas-to-write`), instead of answering from the past. `allow-oom`
@@ -33,9 +34,9 @@ if known and (type(known) == 'table' or string.sub(known, 1, 16) ~= incarnation)
 end
 local function keep(ms) if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, math.ceil(ms)) end end
 local function left(field)
-  local value = redis.call('HGET', key, field)
-  if not value then return 0 end
-  return string.sub(value, 1, 13) - now, string.sub(value, 14)
+  local deadline, value = string.match(redis.call('HGET', key, field) or '', '^(%d%d%d%d%d%d%d%d%d%d%d%d%d)(.*)$')
+  if not deadline then return 0 end
+  return deadline - now, value
 end
 local function until_(ms, value) return string.format('%013.0f', now + ms) .. value end
 local function pending()
