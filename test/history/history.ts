@@ -1,7 +1,9 @@
 /** What clients saw: every operation with its begin, its end and its outcome. Times are milliseconds of one clock. */
 
-/** The clock of a history, and of the emulator that it is judged by: finer than a millisecond. */
+/** The clock of a history: finer than a millisecond. */
 export const historyClock = (): number => performance.timeOrigin + performance.now();
+/** The emulator's, in whole milliseconds; rounded up, so that no death is thought to be earlier than it was. */
+export const emulatorClock = (): number => Math.ceil(historyClock());
 
 interface Entry {
   readonly identityId: string;

@@ -1,7 +1,7 @@
 /** A real redis-server of a test's own: free loopback port, no persistence unless told, ended by pid. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,12 +11,16 @@ export interface RedisOptions {
   /** More arguments for redis-server. */
   readonly args?: readonly string[];
   readonly port?: number;
+  /** Runs it as a sentinel with this configuration. */
+  readonly sentinel?: readonly string[];
 }
 
 export interface RedisServer extends AsyncDisposable {
   readonly port: number;
   readonly url: string;
   readonly pid: number;
+  /** Where its files are. */
+  readonly directory: string;
   /** Freezes it (SIGSTOP): connections stay, nothing answers. */
   pause(): void;
   /** Thaws it (SIGCONT). */
@@ -33,22 +37,15 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   const port = options.port ?? (await freePort());
   const directory = await mkdtemp(join(tmpdir(), "acs-token-gateway-redis-"));
   const binary = process.env.REDIS_SERVER_PATH ?? "redis-server";
-  const args = [
-    "--port",
-    String(port),
-    "--bind",
-    "127.0.0.1",
-    "--dir",
-    directory,
-    "--save",
-    "",
-    "--appendonly",
-    "no",
-  ];
+  const place = ["--port", String(port), "--bind", "127.0.0.1", "--dir", directory];
+  const args = options.sentinel
+    ? [join(directory, "sentinel.conf"), "--sentinel", ...place]
+    : [...place, "--save", "", "--appendonly", "no", ...(options.args ?? [])];
+  if (options.sentinel) await writeFile(join(directory, "sentinel.conf"), `${options.sentinel.join("\n")}\n`);
   let child: ChildProcess;
 
   const start = async () => {
-    child = spawn(binary, [...args, ...(options.args ?? [])], { stdio: "ignore" });
+    child = spawn(binary, args, { stdio: "ignore" });
     endWithParent(child);
     const failed = new Promise<never>((_, reject) => {
       child.once("error", reject);
@@ -73,6 +70,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   await start();
   return {
     port,
+    directory,
     url: `redis://127.0.0.1:${port}`,
     get pid() {
       return child.pid ?? 0;
@@ -86,7 +84,8 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   };
 }
 
-async function freePort(): Promise<number> {
+/** A port of this machine that nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
