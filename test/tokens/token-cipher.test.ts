@@ -47,9 +47,33 @@ it("opens nothing that lost, gained or changed a byte, and never throws", () => 
   );
 });
 
-it("takes any bytes at all for something that does not open", () => {
+it("takes any bytes at all for something that does not open, even behind a key id that it has", () => {
   const cipher = new TokenCipher(fixedKeyRing([key("k1", 1)]));
-  fc.assert(fc.property(bytes, (garbage) => cipher.open(garbage, "name") === undefined));
+  const head = Buffer.from("\u0002k1");
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        bytes,
+        bytes.map((garbage) => Buffer.concat([head, garbage])),
+      ),
+      (garbage) => cipher.open(garbage, "name") === undefined,
+    ),
+  );
+});
+
+it("opens nothing that another key sealed, whether that key's id is known or not", () => {
+  const cipher = new TokenCipher(fixedKeyRing([key("k1", 1), key("k2", 2)]));
+  fc.assert(
+    fc.property(
+      bytes,
+      fc.constantFrom("k1", "k2", "k3", "", "k11"),
+      fc.integer({ min: 3, max: 255 }),
+      (plain, id, fill) => {
+        const foreign = new TokenCipher(fixedKeyRing([key(id, fill)]));
+        return cipher.open(foreign.seal(plain, "name"), "name") === undefined;
+      },
+    ),
+  );
 });
 
 it("rotates: the first key seals, every key opens, a removed key's values are misses", () => {
@@ -85,6 +109,31 @@ it("writes and reads any token exactly, whether it looks like a JWT or not", () 
         expect(decodeToken(encodeToken(value))).toEqual(value);
       },
     ),
+  );
+});
+
+it("takes any bytes at all for a token or for none, and never throws", () => {
+  // The first byte is the format: mostly one that exists.
+  const encoded = fc.tuple(fc.oneof(fc.constantFrom(0, 1), fc.nat(255)), bytes);
+  fc.assert(
+    fc.property(encoded, ([format, rest]) => {
+      const decoded = decodeToken(Buffer.concat([Buffer.of(format), rest]));
+      expect(typeof (decoded?.token ?? "")).toBe("string");
+    }),
+  );
+});
+
+it("takes a token that was cut for none, or for another", () => {
+  fc.assert(
+    fc.property(part, part, part, fc.nat(), (header, payload, signature, at) => {
+      const value = {
+        token: [header, payload, signature].join("."),
+        scopes: ["chat"],
+        expiresOn: 2e12,
+      } as const;
+      const encoded = encodeToken(value);
+      expect(decodeToken(encoded.subarray(0, at % encoded.length))).not.toEqual(value);
+    }),
   );
 });
 
