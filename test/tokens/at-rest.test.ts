@@ -53,7 +53,7 @@ async function dump(): Promise<Map<string, Buffer>> {
   const found = new Map<string, Buffer>();
   for await (const names of redis.scanStream() as AsyncIterable<string[]>) {
     for (const name of names) {
-      const content = [Buffer.from(name), (await redis.dumpBuffer(name)) ?? Buffer.alloc(0)];
+      const content = [Buffer.from(name), await redis.dumpBuffer(name)];
       switch (await redis.type(name)) {
         case "hash":
           for (const [field, value] of Object.entries(await redis.hgetallBuffer(name))) {
@@ -177,6 +177,17 @@ describe("a value that somebody changed", () => {
     await expectsMiss(person);
   });
 
+  it("given a later deadline is a miss once the token is too old", async () => {
+    const person = await newIdentity();
+    const [field] = await sealedFields(person.name);
+    const sealed = (await redis.hgetBuffer(person.name, field ?? "")) ?? Buffer.alloc(0);
+    const endless = Buffer.concat([Buffer.from("9999999999999"), sealed.subarray(13)]);
+    await redis.hset(person.name, field ?? "", endless);
+    expect(await issue(person.id)).toMatchObject({ source: "CACHE", token: person.token });
+    world.clock.advanceBy({ minutes: 23 * 60 + 50 });
+    await expectsIssuance(person);
+  });
+
   it("moved to another identity is a miss for both", async () => {
     const [one, other] = [await newIdentity(), await newIdentity()];
     const [field] = await sealedFields(one.name);
@@ -238,11 +249,16 @@ describe("a key that somebody gave another type", () => {
   });
 });
 
-/** The next token is new, good and the person's own; the one after it is that very token again, and nothing failed. */
+/** Nothing is told to be cached, and {@link expectsIssuance}. */
 async function expectsMiss(person: Person): Promise<void> {
-  const told = world.events.lines.length;
   const { identity } = await clientOf(0).data(IdentityDocument, { identityId: person.id });
   expect(identity?.cachedTokens.filter(({ scopes }) => scopes.includes("CHAT"))).toEqual([]);
+  await expectsIssuance(person);
+}
+
+/** The next token is new, good and the person's own; the one after it is that very token again, and nothing failed. */
+async function expectsIssuance(person: Person): Promise<void> {
+  const told = world.events.lines.length;
   const issued = await issue(person.id);
   expect(issued.source).toBe("ISSUED");
   expect(issued.token).not.toBe(person.token);
