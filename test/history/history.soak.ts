@@ -1,0 +1,32 @@
+/** A long history with every fault there is; `npm run soak` runs it. */
+import { writeFileSync } from "node:fs";
+import { expect, it } from "@jest/globals";
+import { runSeed as seed } from "../support/random";
+import type { Topology } from "./arena";
+import { describeViolation } from "./checker";
+import { runHistory } from "./run";
+
+const minutes = Number(process.env.SOAK_MINUTES ?? 1);
+const topology = (process.env.SOAK_TOPOLOGY ?? "standalone") as Topology;
+
+it(`keeps its promise for ${minutes} minutes on ${topology} (SEED=${seed})`, async () => {
+  const startedAt = Date.now();
+  const tell = (text: string) => {
+    process.stderr.write(`${((Date.now() - startedAt) / 1000).toFixed(0).padStart(6)} s  ${text}\n`);
+  };
+  tell(`${topology}, ${minutes} minutes, SEED=${seed}`);
+  const report = await runHistory({
+    topology,
+    gateways: 3,
+    seed,
+    ms: minutes * 60_000,
+    progress: tell,
+    workload: { thinkMs: 60 },
+  });
+  const { violations, ...figures } = report;
+  const text = JSON.stringify({ ...figures, violations: violations.length }, null, 2);
+  process.stdout.write(`${text}\n`);
+  if (process.env.SOAK_REPORT) writeFileSync(process.env.SOAK_REPORT, `${text}\n`);
+  const shortest = [...violations].sort((a, b) => a.history.length - b.history.length);
+  expect(shortest.slice(0, 3).map(describeViolation)).toEqual([]);
+});
