@@ -120,7 +120,10 @@ export class TokenService implements AsyncDisposable {
     const lists = await this.store.ask("list", (store) => store.list(identityIds));
     return identityIds.map((_, index) =>
       (lists?.value[index] ?? [])
-        .filter(({ key }) => key.credential === this.azure.credentialFingerprint)
+        .filter(
+          ({ key, value }) =>
+            key.credential === this.azure.credentialFingerprint && this.issuance.isFresh(value),
+        )
         .map(({ value: { scopes, expiresOn } }) => ({ scopes, expiresOn })),
     );
   }
