@@ -52,7 +52,10 @@ export interface ReplicaOptions {
   readonly layer?: (records: CreateRecords) => CreateRecords;
 }
 
-export async function startReplica(emulator: Emulator, options: ReplicaOptions = {}): Promise<Replica> {
+export async function startReplica(
+  emulator: Pick<Emulator, "url" | "connectionString">,
+  options: ReplicaOptions = {},
+): Promise<Replica> {
   const told: Told = { lost: [], deleted: [], unavailable: [] };
   const recorded = recordEvents();
   const events: RecordedEvents = {

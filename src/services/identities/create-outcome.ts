@@ -13,11 +13,6 @@ export type CreateOutcome =
 /** Azure, or the gateway before it, has refused: nothing was made. */
 const refusals: readonly ErrorCode[] = ["BAD_USER_INPUT", "RATE_LIMITED", "UPSTREAM_REJECTED"];
 
-/** Told the identity's id as soon as Azure has named it, even if the rest of the answer is then refused. */
-export interface IdentityListener {
-  readonly onIdentity: (identityId: string) => void;
-}
-
 /** An error that says more than its code: `madeNothing` when the request was certainly never processed. */
 interface TellingError {
   readonly madeNothing?: unknown;

@@ -1,6 +1,6 @@
 /** What creates are entered in and who cleans up after them, as one part for the composition root. */
 import type { IdentityProvider } from "../azure/identity-provider";
-import { systemClock, type Clock } from "../clock";
+import type { Clock } from "../clock";
 import type { RedisConnection } from "../redis/redis-connection";
 import type { Events } from "../telemetry/events";
 import { createTimings, type CreateTimings } from "./create-journal";
@@ -33,9 +33,4 @@ export function createRecords(
   const shared = redis && new RedisCreateJournal(redis, timings);
   const journal = new FallbackCreateJournal(new MemoryCreateJournal(clock, timings), shared, events);
   return { journal, sweeper: new OrphanSweeper(journal, azure, events, options.sweep) };
-}
-
-/** Records for who brings none along: they end with the process, and sweep when they are woken. */
-export function recordsInProcess(azure: IdentityProvider, events: CreateEvents): CreateRecords {
-  return createRecords(undefined, azure, systemClock, events);
 }

@@ -5,8 +5,8 @@ import type { Events } from "../telemetry/events";
 import { canonicalScopes, checkLifetime, lifetimeMinutes as lifetimes } from "../tokens/token-key";
 import type { TokenScope } from "../tokens/token-scope";
 import type { ServedToken, TokenService } from "../tokens/token-service";
-import { failedCreate, type CreateOutcome, type IdentityListener } from "./create-outcome";
-import { recordsInProcess, type CreateEvents } from "./create-records";
+import { failedCreate, type CreateOutcome } from "./create-outcome";
+import type { CreateRecords } from "./create-records";
 import type { Create } from "./fallback-create-journal";
 import { checkIdentityId } from "./identity-id";
 
@@ -43,8 +43,8 @@ export class IdentityService {
   constructor(
     private readonly azure: IdentityProvider,
     private readonly tokens: TokenService,
-    private readonly events: CreateEvents & Pick<Events, "identityCreated" | "identityDeleted">,
-    private readonly records = recordsInProcess(azure, events),
+    private readonly events: Pick<Events, "identityCreated" | "identityDeleted" | "internalError">,
+    private readonly records: CreateRecords,
   ) {}
 
   /**
@@ -83,13 +83,11 @@ export class IdentityService {
   /** Asks Azure, whoever stops to wait for it: an id that nobody hears cannot be deleted. Never rejects. */
   private async ask(wish: TokenWish | undefined): Promise<CreateOutcome> {
     let named: string | undefined;
-    const call: CallOptions & IdentityListener = {
-      onIdentity: (identityId) => {
-        named = identityId;
-      },
+    const onIdentity = (identityId: string) => {
+      named = identityId;
     };
     try {
-      const { identityId, token } = await this.azure.createIdentity(wish, call);
+      const { identityId, token } = await this.azure.createIdentity(wish, { onIdentity });
       return { kind: "made", identityId, token };
     } catch (error) {
       return failedCreate(error, named);
