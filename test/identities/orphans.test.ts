@@ -137,6 +137,25 @@ describe.each([
   });
 });
 
+it("deletes an identity that Azure named beside a token that is not usable", async () => {
+  const { service, told } = await replica();
+  emulator.faults.add({ kind: "missingExpiresOn", operation: "createIdentityWithToken", times: 1 });
+  await expect(service.create(withToken, {})).rejects.toMatchObject(unavailable);
+  await until(() => told.deleted.length === 1);
+  expect(emulator.identities.list()).toHaveLength(1);
+  expect(alive(emulator)).toEqual([]);
+  expect(told.lost).toEqual([]);
+  await journalIsEmpty();
+});
+
+it("has nothing to tell of a create that never reached Azure", async () => {
+  const { service, told } = await replica();
+  await emulator.close();
+  await expect(service.create({}, {})).rejects.toMatchObject(unavailable);
+  await journalIsEmpty();
+  expect(told).toEqual({ lost: [], deleted: [], unavailable: [] });
+});
+
 describe("a process that dies", () => {
   it("between Azure's answer and its own leaves an identity that another one deletes", async () => {
     const dead = await replica({ asleep: true });
