@@ -315,7 +315,7 @@ export class GatewayModel {
   }
 
   private *extend(lease: Lease, isOver: () => boolean): Routine {
-    while (!isOver()) {
+    for (;;) {
       const due = this.now + 1;
       yield () => isOver() || this.now >= due;
       if (isOver()) return;
