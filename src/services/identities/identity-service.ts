@@ -61,9 +61,9 @@ export class IdentityService {
       this.inBackground(asked.then((late) => this.putAside(create, late)));
       throw notInTime();
     }
-    if (outcome.kind !== "made" || call.signal?.aborted) {
+    if (outcome.kind !== "made") {
       this.inBackground(this.putAside(create, outcome));
-      throw outcome.kind === "made" ? callerGone() : outcome.error;
+      throw outcome.error;
     }
     try {
       return await this.handOver(create, outcome, wish, call);
