@@ -296,9 +296,10 @@ export class GatewayModel {
 
   private *issue({ seat }: Way): Routine<Token | undefined> {
     const { world } = this;
+    const isLeft = () => seat.aborted;
     const start = this.now;
     yield* this.wait(2);
-    if (seat.aborted) return undefined;
+    if (isLeft()) return undefined;
     const token: Token = {
       name: `t${world.tokens.length + 1}`,
       issued: this.now,
@@ -311,7 +312,7 @@ export class GatewayModel {
     world.log(`Azure issues ${token.name} to gateway ${this.id}`);
     yield* this.wait(3, world.has("slow") && world.random() < 0.5 ? 9 : 0);
     const failed = world.has("azure") && world.random() < 0.05;
-    return seat.aborted || failed || this.now - start > ticks.deadline ? undefined : token;
+    return isLeft() || failed || this.now - start > ticks.deadline ? undefined : token;
   }
 
   private *extend(lease: Lease, isOver: () => boolean): Routine {
