@@ -29,6 +29,8 @@ export class RedisUnusable extends Error {
   override readonly name = "RedisUnusable";
 }
 
+/** The longest that the gateway waits for Redis when it starts, in milliseconds. */
+const connectTotalMs = 5_000;
 const heartbeatMs = 250;
 /** Shorter than any sensible `down-after-milliseconds` or `cluster-node-timeout`; see docs/redis.md. */
 const trustMs = 1_000;
@@ -67,7 +69,7 @@ export class RedisConnection implements AsyncDisposable {
       events,
     );
     try {
-      await within(10_000, client.connect());
+      await within(connectTotalMs, client.connect());
       for (const primary of client.primaries()) checkServer(await primary.info("server"));
       for (const primary of client.primaries()) {
         const replication = await primary.info("replication");
@@ -80,9 +82,7 @@ export class RedisConnection implements AsyncDisposable {
       heartbeat[Symbol.dispose]();
       client.disconnect();
       if (error instanceof RedisUnusable) throw error;
-      throw new RedisUnusable(
-        `Redis at ${addressText(address)} does not answer (${reasonOf(lastError ?? error)}). Is it running, and is REDIS_URL right?`,
-      );
+      throw unreachable(address, reasonOf(lastError ?? error));
     }
     connected = true;
     return new RedisConnection(client, heartbeat, options);
@@ -141,6 +141,22 @@ function within<T>(ms: number, answer: Promise<T>): Promise<T> {
       })
       .then(resolve, reject);
   });
+}
+
+function unreachable(address: RedisAddress, reason: string): RedisUnusable {
+  const where = `Redis at ${addressText(address)}`;
+  switch (reason) {
+    case "NO_PRIMARY":
+      return new RedisUnusable(
+        `No sentinel at ${addressText(address)} names a primary called ${address.primaryName}. Are they running, and is the name after # in REDIS_URL right?`,
+      );
+    case "NOT_A_CLUSTER":
+      return new RedisUnusable(`${where} is no Cluster: REDIS_URL must begin with redis:// or rediss://.`);
+    default:
+      return new RedisUnusable(
+        `${where} does not answer (${reason}). Is it running, and is REDIS_URL right?`,
+      );
+  }
 }
 
 function checkServer(info: string): void {
