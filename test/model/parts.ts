@@ -25,7 +25,6 @@ export interface Parts {
   /**
    * Nor does a run that began before: the store vouches for nothing while it is owed the end of a revocation. It guards
    * the same as the read barrier: a request that began after its gateway had answered CACHE_UNAVAILABLE.
-   * `src/services/tokens/issuance.ts` does not have this part yet.
    */
   readonly runBarrier: boolean;
 }

@@ -6,14 +6,20 @@ import { systemClock } from "../../src/services/clock";
 import { MemoryTokenStore } from "../../src/services/tokens/memory-token-store";
 import { tokenKey, type TokenKey } from "../../src/services/tokens/token-key";
 import { TokenService } from "../../src/services/tokens/token-service";
-import { newRevocation, type AcquireOptions, type CachedToken } from "../../src/services/tokens/token-store";
+import {
+  newRevocation,
+  StoreUnavailable,
+  type AcquireOptions,
+  type CachedToken,
+} from "../../src/services/tokens/token-store";
 import { recordEvents } from "../support/recorded-events";
+import { until } from "../support/until";
 
 const minRemainingMs = 15 * 60_000;
 
-async function azureOn(emulator: Emulator) {
+async function azureOn(emulator: Emulator, deadlineMs = 1_000) {
   const [, accessKey = ""] = /accesskey=(.*)$/.exec(emulator.connectionString) ?? [];
-  const options = { endpoint: emulator.url, credential: { accessKey }, deadlineMs: 1_000, maxSockets: 5 };
+  const options = { endpoint: emulator.url, credential: { accessKey }, deadlineMs, maxSockets: 5 };
   const azure = new AcsIdentityProvider(options, systemClock, recordEvents());
   const { identityId } = await azure.createIdentity(undefined, {});
   const request = { identityId, scopes: ["chat"], lifetimeMinutes: 60, forceRefresh: false } as const;
@@ -98,3 +104,52 @@ it("shares no cached token with who came after a revocation that overtook it on 
   expect(emulator.introspect((await late).token)).toMatchObject({ active: true });
   await azure[Symbol.asyncDispose]();
 });
+
+/** A store that can be away. */
+class LosableStore extends MemoryTokenStore<CachedToken> {
+  away = false;
+
+  override read(key: TokenKey) {
+    return this.orAway(() => super.read(key));
+  }
+
+  override acquire(key: TokenKey, options: AcquireOptions) {
+    return this.orAway(() => super.acquire(key, options));
+  }
+
+  override beginRevocation(identityId: string, revocation: string) {
+    return this.orAway(() => super.beginRevocation(identityId, revocation));
+  }
+
+  override endRevocation(identityId: string, revocation: string) {
+    return this.orAway(() => super.endRevocation(identityId, revocation));
+  }
+
+  private orAway<T>(ask: () => Promise<T>): Promise<T> {
+    return this.away ? Promise.reject(new StoreUnavailable("AWAY")) : ask();
+  }
+}
+
+it("takes no token from a run of before a revocation that the store has yet to be told of", async () => {
+  await using emulator = await startEmulator({ limits: false });
+  const { azure, identityId, request } = await azureOn(emulator, 8_000);
+  const store = new LosableStore(systemClock, 10);
+  const tokens = new TokenService(store, azure, systemClock, recordEvents(), minRemainingMs);
+  emulator.faults.add({ kind: "answerLate", latencyMs: 2_000, operation: "issueAccessToken", times: 1 });
+
+  const early = tokens.issue(request, {});
+  await until(() => Promise.resolve(emulator.worked("issueAccessToken") === 1));
+  store.away = true;
+  await expect(tokens.revoke(identityId)).rejects.toMatchObject({ code: "CACHE_UNAVAILABLE" });
+  const late = tokens.issue(request, {});
+  // The store is back before the revocation is told to it, and takes the early token, which is dead.
+  await new Promise((resolve) => setImmediate(resolve));
+  store.away = false;
+
+  expect(emulator.introspect((await early).token)).toMatchObject({ active: false });
+  expect(emulator.introspect((await late).token)).toMatchObject({ active: true });
+  await tokens.storeIsBack();
+  expect(emulator.introspect((await tokens.issue(request, {})).token)).toMatchObject({ active: true });
+  await tokens[Symbol.asyncDispose]();
+  await azure[Symbol.asyncDispose]();
+}, 20_000);

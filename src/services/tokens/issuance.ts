@@ -46,6 +46,8 @@ export class Issuance {
     private readonly minRemainingMs: number,
     /** The present moment, in the order of the runs that callers share. */
     private readonly moment: () => Moment,
+    /** Whether this process has yet to tell the store of a revocation of the identity. */
+    private readonly owes: (identityId: string) => boolean,
   ) {
     this.leaseMs = Math.min(maxLeaseMs, azure.deadlineMs * patienceShare);
   }
@@ -56,6 +58,7 @@ export class Issuance {
     const patienceEnd = performance.now() + this.azure.deadlineMs * patienceShare;
     let minLeftMs = way.force ? Infinity : 0;
     for (let superseded = 0; superseded < maxSuperseded;) {
+      if (this.owes(key.identityId)) return this.issueUnstored(key, way);
       const asOf = this.moment();
       const turn = await this.acquire(key, { minLeftMs, whileRevoking: performance.now() >= patienceEnd });
       switch (turn?.kind) {
@@ -120,6 +123,8 @@ export class Issuance {
         throw error;
       },
     );
+    // What the store was not told of, its check of the generation cannot know.
+    const owing = this.owes(key.identityId);
     const beforeCommit = this.moment();
     const committed = await this.commit(key, lease, issued);
     if (committed?.value === "superseded") {
@@ -128,7 +133,7 @@ export class Issuance {
     }
     // The commit's check of the generation vouches for the token. Without it, or for who wants one newer than what
     // they have, the call to Azure does.
-    const asOf = committed && !way.force ? beforeCommit : beforeAzure;
+    const asOf = committed && !way.force && !owing ? beforeCommit : beforeAzure;
     return { value: { ...cachedToken(key, issued), source: "issued" }, asOf };
   }
 

@@ -58,9 +58,10 @@ export class TokenService implements AsyncDisposable {
   ) {
     this.store = new GuardedStore(store, events);
     const moment = () => this.flights.moment();
-    this.issuance = new Issuance(this.store, azure, clock, events, minRemainingMs, moment);
-    this.refreshAhead = new RefreshAhead(this.issuance, clock, events, minRemainingMs);
     this.revocations = new Revocations(this.store, events);
+    const owes = (identityId: string) => this.revocations.owes(identityId);
+    this.issuance = new Issuance(this.store, azure, clock, events, minRemainingMs, moment, owes);
+    this.refreshAhead = new RefreshAhead(this.issuance, clock, events, minRemainingMs);
   }
 
   /**
