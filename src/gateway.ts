@@ -78,16 +78,13 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   const events = parts.events ?? createEvents(createLogger(config.logLevel));
   const redis = config.redis && closing.add(await RedisConnection.connect(config.redis, events));
   const azure = closing.add(await identityProvider(config, redis, clock, events, parts));
-  const store: TokenStore<CachedToken> = redis
-    ? new SealedTokenStore(
-        new RedisTokenStore(redis),
-        new TokenCipher(keyRing(config, closing, events)),
-        events,
-      )
+  const sealed = redis && { redis, cipher: new TokenCipher(keyRing(config, closing, events)) };
+  const store: TokenStore<CachedToken> = sealed
+    ? new SealedTokenStore(new RedisTokenStore(sealed.redis), sealed.cipher, events)
     : new MemoryTokenStore(clock, config.tokens.maxCachedIdentities);
   const tokens = closing.add(new TokenService(store, azure, clock, events, config.tokens.minRemainingMs));
   redis?.onBack(() => void tokens.storeIsBack());
-  const records = createRecords(redis, azure, clock, events, parts.creates);
+  const records = createRecords(sealed, azure, clock, events, parts.creates);
   closing.add(records.sweeper).start();
   const identities = new IdentityService(azure, tokens, events, records);
   const callers = new CallerAuthenticator(new ApiKeyAuthenticator(config.access.apiKeys));

@@ -14,7 +14,7 @@ async function start() {
   let minutes = 60;
   const issue = () =>
     world.client.send(IssueTokenDocument, { identityId, scopes: ["CHAT"], expiresInMinutes: minutes++ });
-  return { world, identityId, issue };
+  return { world, identityId, issue, [Symbol.asyncDispose]: () => world[Symbol.asyncDispose]() };
 }
 
 const asked = ({ events }: World) =>
@@ -32,8 +32,8 @@ it.each([
   ["answers with another success", { kind: "wrongSuccess", status: 201 }],
   ["hangs", { kind: "hang" }],
 ] as const)("is not stormed while it %s, and is asked again when it is well", async (_how, fault) => {
-  const { world, identityId, issue } = await start();
-  await using _ = world;
+  await using on = await start();
+  const { world, identityId, issue } = on;
   const cached = await issue();
   world.emulator.faults.add({ ...fault, operation: "issueAccessToken" });
   const before = asked(world);
@@ -66,8 +66,8 @@ it.each([
 });
 
 it("is asked as before when it refuses for good reason, or callers give up", async () => {
-  const { world, issue } = await start();
-  await using _ = world;
+  await using on = await start();
+  const { world, issue } = on;
   world.emulator.faults.add({ kind: "status", status: 403, operation: "issueAccessToken" });
   for (let index = 0; index < 30; index++)
     expect((await issue()).errors?.[0]?.extensions.code).toBe("UPSTREAM_REJECTED");

@@ -28,13 +28,13 @@ async function worldOn(redis: RedisGroup) {
   };
   const revoke = (gateway = 0) =>
     world.gateways[gateway]!.client.send(RevokeTokensDocument, { identityId }).then(({ errors }) => !errors);
-  return { world, issue, ready, revoke };
+  return { world, issue, ready, revoke, [Symbol.asyncDispose]: () => world[Symbol.asyncDispose]() };
 }
 
 it("does not read from a primary that has lost its replicas", async () => {
   await using redis = await startSentinel();
-  const { world, issue, ready } = await worldOn(redis);
-  await using _ = world;
+  await using on = await worldOn(redis);
+  const { world, issue, ready } = on;
   expect(await issue()).toEqual({ source: "ISSUED", active: true });
   expect(await issue(1)).toEqual({ source: "CACHE", active: true });
   const [primary] = await redis.primaries();
@@ -49,8 +49,8 @@ it("does not read from a primary that has lost its replicas", async () => {
 
 it("follows a primary's successor, believes nothing that the old one wrote, and serves no dead token", async () => {
   await using redis = await startSentinel();
-  const { world, issue, ready, revoke } = await worldOn(redis);
-  await using _ = world;
+  await using on = await worldOn(redis);
+  const { issue, ready, revoke } = on;
   await issue();
   const [primary] = await redis.primaries();
   const killedAt = performance.now();
@@ -69,8 +69,8 @@ it("follows a primary's successor, believes nothing that the old one wrote, and 
 
 it("goes with a slot that moves to another primary of a Cluster, and serves no dead token on the way", async () => {
   await using redis = await startCluster();
-  const { world, issue, revoke } = await worldOn(redis);
-  await using _ = world;
+  await using on = await worldOn(redis);
+  const { issue, revoke } = on;
   await issue();
   const primaries = await redis.primaries();
   const keys = await Promise.all(

@@ -8,6 +8,7 @@ import { connectTo } from "../support/connect-to";
 import { recordEvents } from "../support/recorded-events";
 import { startRedis, type RedisServer } from "../support/redis-server";
 import { describeCreateJournal, suiteMost, suiteTimings } from "./create-journal.suite";
+import { journalCipher } from "./journal-cipher";
 import { until } from "./until";
 
 const identity = "8:acs:00000000-0000-4000-8000-000000000001_orphan";
@@ -21,8 +22,8 @@ describeCreateJournal("RedisCreateJournal", async () => {
   const [one, two] = [await connect(redis), await connect(redis)];
   return {
     journals: [
-      new RedisCreateJournal(one, suiteTimings, suiteMost),
-      new RedisCreateJournal(two, suiteTimings, suiteMost),
+      new RedisCreateJournal(one, journalCipher, suiteTimings, suiteMost),
+      new RedisCreateJournal(two, journalCipher, suiteTimings, suiteMost),
     ] as const,
     // Redis has its own clock, so time must really pass.
     pass: (ms: number) => new Promise((resolve) => setTimeout(resolve, ms)),
@@ -45,7 +46,7 @@ describe("RedisCreateJournal on its Redis", () => {
     connection = await connect(redis);
     raw = new Redis(redis.url);
     raw.on("error", () => undefined);
-    journal = new RedisCreateJournal(connection, { ...suiteTimings, untoldMs: 1 });
+    journal = new RedisCreateJournal(connection, journalCipher, { ...suiteTimings, untoldMs: 1 });
   });
   afterAll(async () => {
     raw.disconnect();
@@ -112,5 +113,21 @@ describe("RedisCreateJournal on its Redis", () => {
     await journal.abandoned(intent.id, identity);
     expect(await journal.takeDue(10, 0)).toMatchObject([{ intentId: intent.id, identityId: identity }]);
     await raw.config("SET", "maxmemory", "0");
+  });
+
+  it("shows no identity, and opens an id only in the entry that it was sealed for", async () => {
+    const [one, two] = [newIntentId(), newIntentId()];
+    for (const id of [one, two]) await journal.abandoned(id, `${identity}-${id}`);
+    const dump = await raw.hgetall("test:{creates}");
+    expect(JSON.stringify(dump)).not.toContain("orphan");
+    // Somebody gives one entry the id of the other.
+    await raw.hset("test:{creates}", one, dump[two] ?? "");
+    const due = await journal.takeDue(10, 1_000);
+    expect(new Map(due.map(({ intentId, identityId }) => [intentId, identityId]))).toEqual(
+      new Map([
+        [one, undefined],
+        [two, `${identity}-${two}`],
+      ]),
+    );
   });
 });

@@ -12,6 +12,7 @@ import type { CreateLost } from "../../src/services/telemetry/events";
 import { MemoryTokenStore } from "../../src/services/tokens/memory-token-store";
 import { TokenService } from "../../src/services/tokens/token-service";
 import { connectTo } from "../support/connect-to";
+import { journalCipher } from "./journal-cipher";
 import { recordEvents, type RecordedEvents } from "../support/recorded-events";
 
 /** How long callers wait, in milliseconds. */
@@ -105,7 +106,8 @@ export async function startReplica(
     events,
     15 * 60_000,
   );
-  const records = createRecords(redis, azure, systemClock, events, {
+  const sealed = redis && { redis, cipher: journalCipher };
+  const records = createRecords(sealed, azure, systemClock, events, {
     timings: { ...replicaTimings, ...options.timings },
     sweep: { ...replicaSweep, ...options.sweep },
   });

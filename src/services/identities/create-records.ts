@@ -3,6 +3,7 @@ import type { IdentityProvider } from "../azure/identity-provider";
 import type { Clock } from "../clock";
 import type { RedisConnection } from "../redis/redis-connection";
 import type { Events } from "../telemetry/events";
+import type { TokenCipher } from "../tokens/token-cipher";
 import { createTimings, type CreateTimings } from "./create-journal";
 import { FallbackCreateJournal } from "./fallback-create-journal";
 import { MemoryCreateJournal } from "./memory-create-journal";
@@ -23,14 +24,16 @@ export interface CreateRecords {
 
 /** The journal and sweeper of one gateway. Close it after the server, and before Redis and Azure. */
 export function createRecords(
-  redis: Pick<RedisConnection, "script"> | undefined,
+  store:
+    | { readonly redis: Pick<RedisConnection, "script">; readonly cipher: Pick<TokenCipher, "seal" | "open"> }
+    | undefined,
   azure: Pick<IdentityProvider, "deleteIdentity">,
   clock: Clock,
   events: CreateEvents,
   options: { readonly sweep?: Partial<SweepOptions>; readonly timings?: Partial<CreateTimings> } = {},
 ): CreateRecords & { readonly sweeper: OrphanSweeper } {
   const timings = { ...createTimings, ...options.timings };
-  const shared = redis && new RedisCreateJournal(redis, timings);
+  const shared = store && new RedisCreateJournal(store.redis, store.cipher, timings);
   const journal = new FallbackCreateJournal(new MemoryCreateJournal(clock, timings), shared, events);
   return { journal, sweeper: new OrphanSweeper(journal, azure, events, options.sweep) };
 }

@@ -1,6 +1,7 @@
 /** The journal of creates on Redis, shared by every gateway on it. */
 import { reasonOf } from "../redis/reason-of";
 import type { RedisConnection, RedisScript } from "../redis/redis-connection";
+import type { TokenCipher } from "../tokens/token-cipher";
 import {
   createTimings,
   JournalUnavailable,
@@ -14,12 +15,16 @@ import * as scripts from "./redis-create-scripts";
 /** One key, one Cluster slot. */
 const key = "{creates}";
 
-/** {@link CreateJournal} that outlives its process. Each method is one round trip. */
+/**
+ * {@link CreateJournal} that outlives its process. Each method is one round trip. Ids are sealed: one that does not
+ * open, because its key was removed meanwhile, is nobody's to delete.
+ */
 export class RedisCreateJournal implements CreateJournal {
   private readonly scripts: Record<keyof typeof scripts, RedisScript>;
 
   constructor(
     redis: Pick<RedisConnection, "script">,
+    private readonly cipher: Pick<TokenCipher, "seal" | "open">,
     private readonly timings = createTimings,
     private readonly most = maxEntries,
   ) {
@@ -41,7 +46,7 @@ export class RedisCreateJournal implements CreateJournal {
   }
 
   async created(intent: Intent, identityId: string): Promise<void> {
-    await this.run("created", intent.id, identityId, this.timings.untoldMs);
+    await this.run("created", intent.id, this.seal(intent.id, identityId), this.timings.untoldMs);
   }
 
   async answering(intent: Intent): Promise<boolean> {
@@ -52,8 +57,9 @@ export class RedisCreateJournal implements CreateJournal {
     await this.run("done", intentId);
   }
 
-  async abandoned(intentId: string, identityId = ""): Promise<void> {
-    const entered = await this.run("abandoned", intentId, identityId, this.most);
+  async abandoned(intentId: string, identityId?: string): Promise<void> {
+    const sealed = identityId === undefined ? "" : this.seal(intentId, identityId);
+    const entered = await this.run("abandoned", intentId, sealed, this.most);
     if (entered === null) throw new JournalUnavailable("FULL");
   }
 
@@ -61,10 +67,10 @@ export class RedisCreateJournal implements CreateJournal {
     const flat = (await this.run("takeDue", most, claimMs)) as (Buffer | number)[];
     const due: DueCreate[] = [];
     for (let at = 0; at + 3 < flat.length; at += 4) {
-      const [intentId, identityId, ageMs, attempts] = flat.slice(at, at + 4).map(String);
+      const [intentId = "", sealed = "", ageMs, attempts] = flat.slice(at, at + 4).map(String);
       due.push({
-        intentId: intentId ?? "",
-        identityId: identityId === "" ? undefined : identityId,
+        intentId,
+        identityId: this.open(intentId, sealed),
         ageMs: Number(ageMs),
         attempts: Number(attempts),
       });
@@ -76,6 +82,14 @@ export class RedisCreateJournal implements CreateJournal {
     await this.run("postpone", intentId, Math.ceil(delayMs));
   }
 
+  private seal(intentId: string, identityId: string): string {
+    return this.cipher.seal(Buffer.from(identityId), sealedAs(intentId)).toString("base64url");
+  }
+
+  private open(intentId: string, sealed: string): string | undefined {
+    return this.cipher.open(Buffer.from(sealed, "base64url"), sealedAs(intentId))?.toString();
+  }
+
   private async run(script: keyof typeof scripts, ...args: (string | number)[]): Promise<unknown> {
     try {
       return await this.scripts[script](key, this.timings.keepMs, ...args);
@@ -83,4 +97,9 @@ export class RedisCreateJournal implements CreateJournal {
       throw new JournalUnavailable(reasonOf(error));
     }
   }
+}
+
+/** An id opens in the entry that it was sealed for, and in no other. */
+function sealedAs(intentId: string): string {
+  return `create ${intentId}`;
 }

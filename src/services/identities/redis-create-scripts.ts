@@ -2,7 +2,7 @@
  * The journal of creates' atomic scripts for Redis 7, one constant each, with what it guarantees.
  *
  * One hash holds all entries, a field per intent, and expires a day after the last write. An entry is JSON: `s` its
- * state, `i` the identity, `r` the incarnation of the primary that wrote the id (see the token store's scripts), `b`
+ * state, `i` the sealed identity, `r` the incarnation of the primary that wrote the id (see the token store's scripts), `b`
  * when it began, `d` when it is due, `n` how often it was taken. Times are Redis's own, in milliseconds. An entry
  * without an id that is taken is marked `abandoned` as well, so that its process learns of it at `answering`.
  */
