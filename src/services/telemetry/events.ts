@@ -96,7 +96,10 @@ export function createEvents(log: Logger): Events {
       log.warn(event, "a create's outcome is unknown; an identity that nobody uses may be left at Azure");
     },
     createJournalUnavailable: (event) => {
-      log.warn(event, "journal of creates unavailable; going on with the one in this process");
+      log[event.reason === "AWAY" ? "debug" : "warn"](
+        event,
+        "journal of creates unavailable; going on with the one in this process",
+      );
     },
     upstreamCall: (event) => {
       log[event.outcome === "ok" ? "debug" : "warn"](event, "call to Azure Communication Services");
