@@ -14,6 +14,7 @@ import {
 } from "../../operations/generated/operations";
 import { GraphqlClient } from "../support/graphql-client";
 import { startRedis, type RedisServer } from "../support/redis-server";
+import { until } from "../support/until";
 import { announced, Program, runProgram, type Announced, type Ended } from "./program";
 
 const apiKey = "a-development-key-that-is-looked-for";
@@ -71,6 +72,11 @@ async function failOnAzure(where: Announced): Promise<void> {
     remember(JSON.stringify(await client.send(CreateIdentityAndTokenDocument, {})));
     await control(where, "faults", "DELETE");
   }
+  // After so many failures Azure is given a moment.
+  await until(async () => {
+    const { errors } = await client.send(CreateIdentityAndTokenDocument, {});
+    return errors === undefined;
+  });
 }
 
 /** Secrets where they do not belong: as ids, in bodies that are not JSON, in headers, in the path. */

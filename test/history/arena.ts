@@ -36,6 +36,8 @@ export interface ArenaOptions {
   readonly seed: number;
   /** Gateways with a part of the protocol cut out. */
   readonly build?: PatchedBuild;
+  /** How many of Azure's answers are late, and how late. */
+  readonly late?: { readonly probability: number; readonly latencyMs: number };
 }
 
 /** Starts it all. */
@@ -46,7 +48,11 @@ export async function startArena(options: ArenaOptions): Promise<Arena> {
       await startEmulator({ clock: emulatorClock, limits: false, seed: options.seed }),
     );
     // What every day brings: some calls are slow, some answers late, some lost.
-    emulator.faults.add({ kind: "answerLate", latencyMs: 60, probability: 0.15 });
+    emulator.faults.add({
+      kind: "answerLate",
+      operation: "issueAccessToken",
+      ...(options.late ?? { latencyMs: 60, probability: 0.15 }),
+    });
     emulator.faults.add({ kind: "latency", latencyMs: 20, probability: 0.4 });
     emulator.faults.add({ kind: "resetAfter", probability: 0.01, operation: "issueAccessToken" });
     const redis = await startTopology(options.topology, closing);

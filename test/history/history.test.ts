@@ -50,12 +50,18 @@ afterAll(() => {
 });
 
 it(`finds the dead tokens of a gateway that does not check the generation (SEED=${seed})`, async () => {
-  const report = await judged({
-    topology: "standalone",
-    ms: 6_000,
-    faults: [],
-    build: withoutGeneration,
-    workload: { endings: { revoke: 0.15, delete: 0 }, identities: 4 },
-  });
-  expect(report.violations.map(({ rule }) => rule)).toContain("stale token");
-}, 60_000);
+  // Revocations fit between Azure's work and its late answer again and again; a slow machine is given more time.
+  const found = new Set<string>();
+  for (let slice = 0; slice < 5 && !found.has("stale token"); slice++) {
+    const { violations } = await judged({
+      topology: "standalone",
+      ms: 4_000,
+      faults: [],
+      build: withoutGeneration,
+      late: { probability: 0.7, latencyMs: 300 },
+      workload: { endings: { revoke: 0.15, delete: 0 }, identities: 2 },
+    });
+    for (const { rule } of violations) found.add(rule);
+  }
+  expect([...found]).toContain("stale token");
+}, 90_000);

@@ -1,4 +1,5 @@
 /** Stops asking Azure while it fails, one circuit per operation, and tries again by itself. */
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   circuitBreaker,
   CircuitState,
@@ -14,6 +15,10 @@ import { NothingSent, UpstreamFailure } from "./upstream-error";
 
 /** For how long a circuit stays open, in milliseconds: the first time, the second … and from the last on. */
 const openMs = [1_000, 2_000, 4_000, 8_000, 15_000];
+/** A pause no longer than this is waited out. */
+const shortPauseMs = 1_000;
+/** Timers are early by a millisecond now and then. */
+const timerSlackMs = 5;
 /** Half of the last 20 attempts, and at least 5 of them. */
 const evidence = { threshold: 0.5, size: 20, minimumNumberOfCalls: 5 };
 
@@ -34,11 +39,16 @@ export class UpstreamBreaker {
 
   constructor(private readonly events: Pick<Events, "upstreamCircuit">) {}
 
-  /** Throws `UPSTREAM_UNAVAILABLE` while the circuit is open: nothing need be prepared for a request then. */
-  check(operation: Operation): void {
+  /**
+   * Throws `UPSTREAM_UNAVAILABLE` while the circuit is open: nothing need be prepared for a request then. The first,
+   * short pause is waited out instead by who can wait for `patienceMs`.
+   */
+  async ready(operation: Operation, patienceMs: number, signal: AbortSignal): Promise<void> {
     const circuit = this.circuits.get(operation);
     if (circuit?.policy.state !== CircuitState.Open) return;
-    if (performance.now() < circuit.openUntil) throw shut(circuit);
+    const leftMs = circuit.openUntil - performance.now();
+    if (leftMs > Math.min(patienceMs, shortPauseMs)) throw shut(circuit);
+    if (leftMs > 0) await sleep(leftMs + timerSlackMs, undefined, { signal });
   }
 
   /** Sends, unless the circuit is open. Rejects as `send` does, or with `UPSTREAM_UNAVAILABLE`. */
@@ -61,8 +71,13 @@ export class UpstreamBreaker {
   }
 
   private newCircuit(operation: Operation): Circuit {
-    const policy = circuitBreaker(
-      handleWhen((error) => error instanceof UpstreamFailure && error.speaksAgainstAzure),
+    const policy: CircuitBreakerPolicy = circuitBreaker(
+      // A probe that its caller gave up has not shown that Azure is well.
+      handleWhen(
+        (error) =>
+          error instanceof UpstreamFailure &&
+          (error.speaksAgainstAzure || (error.cancelled && policy.state === CircuitState.HalfOpen)),
+      ),
       { halfOpenAfter: new IterableBackoff(openMs), breaker: new CountBreaker(evidence) },
     );
     const circuit: Circuit = { policy, opened: 0, openUntil: 0 };

@@ -46,7 +46,8 @@ export class UpstreamCalls {
     let last: UpstreamFailure | undefined;
     for (let attempt = 1; ; attempt++) {
       try {
-        this.breaker.check(operation);
+        const turnMs = call.background ? 0 : Math.min(patience.turnMs, end - performance.now());
+        await this.breaker.ready(operation, turnMs, cancel);
         await this.turn(operation, call, patience, cancel, end);
         return await this.breaker.run(operation, () =>
           this.attempt(operation, attempt, attemptMs, cancel, call.signal, send),
@@ -91,6 +92,8 @@ export class UpstreamCalls {
     caller: AbortSignal | undefined,
     send: Send<T>,
   ): Promise<T> {
+    // Whoever waited for others' probe may have given up meanwhile.
+    if (cancel.aborted) throw new UpstreamFailure(cancel.reason, this.clock.now(), true);
     const startedAt = performance.now();
     const durationMs = () => performance.now() - startedAt;
     try {

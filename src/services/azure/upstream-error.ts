@@ -19,7 +19,7 @@ export class UpstreamFailure extends Error {
     error: unknown,
     nowMs: number,
     /** The caller gave up: it says nothing of Azure. */
-    private readonly cancelled = false,
+    readonly cancelled = false,
   ) {
     super("A call to Azure Communication Services failed.");
     const seen = (error ?? {}) as SdkError;
