@@ -334,15 +334,16 @@ describe("the sweeper", () => {
 });
 
 it("after a storm of faults on two replicas, every identity alive was told to a caller or counted as lost", async () => {
-  const patient = { listenMs: 4_000 };
+  // Patient enough for a slow machine to answer those in time that no fault meets.
+  const patient = { deadlineMs: 2_000, timings: { patienceMs: 6_000 } };
   const replicas = [await replica(patient), await replica(patient)] as const;
   const operations = ["createIdentity", "createIdentityWithToken"] as const;
   for (const operation of operations) {
     for (const kind of ["resetAfter", "resetInBody", "malformedJson", "hangAfter"] as const) {
       emulator.faults.add({ kind, operation, times: 4 });
     }
-    emulator.faults.add({ kind: "answerLate", latencyMs: deadlineMs + 200, operation, times: 8 });
-    emulator.faults.add({ kind: "latency", latencyMs: deadlineMs + 200, operation, times: 8 });
+    emulator.faults.add({ kind: "answerLate", latencyMs: patient.deadlineMs + 500, operation, times: 8 });
+    emulator.faults.add({ kind: "latency", latencyMs: patient.deadlineMs + 500, operation, times: 8 });
     emulator.faults.add({ kind: "status", status: 429, operation, times: 4 });
   }
   const informed: string[] = [];

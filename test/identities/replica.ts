@@ -43,8 +43,8 @@ export interface Replica extends AsyncDisposable {
 
 export interface ReplicaOptions {
   readonly redisUrl?: string;
-  /** How long Azure's answer is listened for, in milliseconds; 1500 when left out. */
-  readonly listenMs?: number;
+  /** How long callers wait, in milliseconds; {@link deadlineMs} when left out. */
+  readonly deadlineMs?: number;
   /** Do not sweep; a replica that is to be dead, or that only watches. */
   readonly asleep?: boolean;
   readonly timings?: Partial<CreateTimings>;
@@ -79,7 +79,7 @@ export async function startReplica(
     {
       endpoint: emulator.url,
       credential: { accessKey },
-      deadlineMs: options.listenMs ?? 1_500,
+      deadlineMs: 1_500,
       maxSockets: 100,
     },
     systemClock,
@@ -88,7 +88,7 @@ export async function startReplica(
   // Callers wait for less than Azure is listened to.
   const hurried: IdentityProvider = {
     credentialFingerprint: azure.credentialFingerprint,
-    deadlineMs,
+    deadlineMs: options.deadlineMs ?? deadlineMs,
     createIdentity: (...args) => azure.createIdentity(...args),
     issueToken: (...args) => azure.issueToken(...args),
     revokeTokens: (...args) => azure.revokeTokens(...args),
