@@ -7,7 +7,7 @@ import {
   IssueTokenDocument,
 } from "../../operations/generated/operations";
 import { alive } from "../identities/replica";
-import { until } from "../identities/until";
+import { until } from "../support/until";
 import { startWorld, type World } from "../support/world";
 
 let world: World;

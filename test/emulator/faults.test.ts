@@ -3,6 +3,7 @@ import { Agent } from "node:https";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { CommunicationIdentityClient } from "@azure/communication-identity";
 import { startEmulator, type Emulator, type Fault } from "../../emulator/emulator";
+import { until } from "../support/until";
 
 let emulator: Emulator;
 beforeEach(async () => {
@@ -290,11 +291,3 @@ describe("the control route", () => {
     await connect().createUser();
   });
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  const end = Date.now() + 5_000;
-  while (!condition()) {
-    if (Date.now() > end) throw new Error("The condition never came true.");
-    await new Promise(setImmediate);
-  }
-}

@@ -16,6 +16,7 @@ import { CommunicationIdentityClient } from "@azure/communication-identity";
 import { startEmulator, type Emulator } from "../../emulator/emulator";
 import { StateFileError } from "../../emulator/state-file";
 import { keyOf } from "./signed-request";
+import { until } from "../support/until";
 
 let folder: string;
 let stateFile: string;
@@ -233,11 +234,3 @@ it("leaves the file alone when its port is taken by another emulator", async () 
     expect(readFileSync(stateFile, "utf8")).toBe(contents);
   });
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  const end = Date.now() + 5_000;
-  while (!condition()) {
-    if (Date.now() > end) throw new Error("The condition never came true.");
-    await new Promise(setImmediate);
-  }
-}

@@ -7,7 +7,7 @@ import { startEmulator, type Emulator } from "../../emulator/emulator";
 import { endWithParent } from "../support/end-with-parent";
 import { startRedis, type RedisServer } from "../support/redis-server";
 import { alive, startReplica } from "./replica";
-import { until } from "./until";
+import { until } from "../support/until";
 
 let emulator: Emulator;
 let redis: RedisServer;

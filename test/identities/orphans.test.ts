@@ -5,7 +5,7 @@ import { startEmulator, type Emulator, type FaultKind } from "../../emulator/emu
 import type { NewIdentity } from "../../src/services/identities/identity-service";
 import { startRedis, type RedisServer } from "../support/redis-server";
 import { alive, deadlineMs, startReplica, type Replica, type ReplicaOptions } from "./replica";
-import { until } from "./until";
+import { until } from "../support/until";
 
 let emulator: Emulator;
 let redis: RedisServer;

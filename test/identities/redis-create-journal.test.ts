@@ -9,7 +9,7 @@ import { recordEvents } from "../support/recorded-events";
 import { startRedis, type RedisServer } from "../support/redis-server";
 import { describeCreateJournal, suiteMost, suiteTimings } from "./create-journal.suite";
 import { journalCipher } from "./journal-cipher";
-import { until } from "./until";
+import { until } from "../support/until";
 
 const identity = "8:acs:00000000-0000-4000-8000-000000000001_orphan";
 

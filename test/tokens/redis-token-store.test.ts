@@ -11,6 +11,7 @@ import { connectTo } from "../support/connect-to";
 import { recordEvents } from "../support/recorded-events";
 import { startRedis, type RedisServer } from "../support/redis-server";
 import { describeTokenStore } from "./token-store.suite";
+import { until } from "../support/until";
 
 const keys = [{ id: "k1", secret: Buffer.alloc(32, 7) }];
 
@@ -178,10 +179,14 @@ describe("RedisTokenStore on its Redis", () => {
 });
 
 /** Waits for a condition, and takes errors on the way for "not yet". */
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 10_000; ;) {
-    if (await condition().catch(() => false)) return;
-    if (Date.now() > deadline) throw new Error("The condition did not come true in 10 seconds.");
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
+
+it("takes no new script once one was called, which would mix up the answers of calls under way", async () => {
+  await using redis = await startRedis();
+  await using connection = await connectTo(redis.url, recordEvents());
+  const one = connection.script("one", "#!lua\nreturn ARGV[1]");
+  const two = connection.script("two", "#!lua\nreturn ARGV[1]");
+  const answers = await Promise.all(["a", "b", "c"].flatMap((word) => [one("k", word), two("k", word)]));
+  expect(answers.map(String)).toEqual(["a", "a", "b", "b", "c", "c"]);
+  expect(connection.script("one", "#!lua\nreturn ARGV[1]")).toBe(one);
+  expect(() => connection.script("three", "#!lua\nreturn 3")).toThrow("made after another was called");
+});

@@ -102,13 +102,20 @@ class OperationBudget {
 
 /** One budget per operation, as Azure has one limit per operation. */
 export class UpstreamBudget {
-  private readonly budgets = new Map<Operation, OperationBudget>();
+  private readonly budgets: Readonly<Record<Operation, OperationBudget>>;
   private readonly holds = new Map<Operation, Hold>();
 
-  constructor(
-    private readonly options: BudgetOptions = defaultBudget,
-    private readonly redis?: Pick<RedisConnection, "script">,
-  ) {}
+  constructor(options: BudgetOptions = defaultBudget, redis?: Pick<RedisConnection, "script">) {
+    const budget = (operation: Operation) => new OperationBudget(operation, options, redis);
+    this.budgets = {
+      createIdentity: budget("createIdentity"),
+      createIdentityWithToken: budget("createIdentityWithToken"),
+      issueToken: budget("issueToken"),
+      revokeTokens: budget("revokeTokens"),
+      deleteIdentity: budget("deleteIdentity"),
+      exchangeTeamsToken: budget("exchangeTeamsToken"),
+    };
+  }
 
   /**
    * Resolves when it is the caller's turn to send. Rejects with `RATE_LIMITED` at once when that is later than the
@@ -117,7 +124,7 @@ export class UpstreamBudget {
   async turn(operation: Operation, request: TurnRequest): Promise<void> {
     const patienceMs = request.background ? 0 : request.patienceMs;
     const heldMs = this.held(operation, patienceMs);
-    const { granted, waitMs } = await this.budgetOf(operation).reserve(
+    const { granted, waitMs } = await this.budgets[operation].reserve(
       Math.max(0, patienceMs - heldMs),
       request.background ?? false,
     );
@@ -163,15 +170,6 @@ export class UpstreamBudget {
       throw rateLimited(Math.max(waitMs, hold.toldUntil - now));
     hold.probing = true;
     return 0;
-  }
-
-  private budgetOf(operation: Operation): OperationBudget {
-    let budget = this.budgets.get(operation);
-    if (!budget) {
-      budget = new OperationBudget(operation, this.options, this.redis);
-      this.budgets.set(operation, budget);
-    }
-    return budget;
   }
 }
 

@@ -37,6 +37,9 @@ const trustMs = 1_000;
 
 /** An open connection that comes back by itself when Redis does. */
 export class RedisConnection implements AsyncDisposable {
+  private readonly scripts = new Map<string, RedisScript>();
+  private asked = false;
+
   private constructor(
     private readonly client: RedisClient,
     private readonly heartbeat: Heartbeat,
@@ -90,16 +93,23 @@ export class RedisConnection implements AsyncDisposable {
 
   /**
    * Makes a Lua script callable. A call rejects at once while Redis is known to be away, and after the command timeout
-   * at the latest; the script may still run later then.
+   * at the latest; the script may still run later then. All scripts must be made before the first is called: a
+   * pipeline of ioredis that is open does not know one that is new, and then gives answers to the wrong callers.
    */
   script(name: string, lua: string): RedisScript {
+    const known = this.scripts.get(name);
+    if (known) return known;
+    if (this.asked) throw new Error(`The script ${name} is made after another was called.`);
     const run = this.client.script(name, lua);
-    return (key, ...args) => {
+    const script: RedisScript = (key, ...args) => {
+      this.asked = true;
       const fullKey = this.options.keyPrefix + key;
       const refusal = this.heartbeat.refusal(this.client.primaryOf(fullKey));
       if (refusal !== undefined) return Promise.reject(new RedisAway(refusal));
       return within(this.options.commandTimeoutMs, run(fullKey, ...args));
     };
+    this.scripts.set(name, script);
+    return script;
   }
 
   /** How Redis was at the last heartbeat. */
