@@ -47,11 +47,7 @@ export class GraphqlRoute<TContext extends BaseContext> {
       throw new Error("Apollo Server answered in parts, which this server does not send.");
     }
     const contentType = result.headers.get("content-type") ?? "application/json; charset=utf-8";
-    const { status, text, hasData } = statusOfAnswer(
-      result.status ?? 200,
-      contentType,
-      result.body.string,
-    );
+    const { status, text, hasData } = statusOfAnswer(result.status ?? 200, contentType, result.body.string);
     const headers = exchange.headers(contentType);
     for (const [name, value] of result.headers) if (!ownHeaders.has(name)) headers.push(name, value);
     if (contentType.startsWith("text/html")) headers.push("x-frame-options", "DENY");
