@@ -134,14 +134,14 @@ it("stops to wait when its caller does", async () => {
   await expect(waiting).rejects.toMatchObject({ name: "AbortError" });
 });
 
-it("serves a burst of ten times Azure's limit through three gateways without one refusal by Azure", async () => {
-  // So short a window leaves no room for connections that are cold in the first of them and warm in the next.
+it("serves a burst of five times Azure's limit through three gateways without one refusal by Azure", async () => {
+  // The 3 % of so short a window leave no room for a busy machine, which is late in one window and not in the next.
   await using world = await startWorld({
     gateways: 3,
     redis: true,
-    emulator: { clock: Date.now, limits: true, limitScale: 0.04, limitWindowMs: 400 },
-    environment: { ACS_TIMEOUT_MS: "20000", ACS_RATE_LIMIT: "40" },
-    parts: { budget: { windowMs: 700 } },
+    emulator: { clock: Date.now, limits: true, limitScale: 0.08, limitWindowMs: 400 },
+    environment: { ACS_TIMEOUT_MS: "20000", ACS_RATE_LIMIT: "80" },
+    parts: { budget: { windowMs: 1_500 } },
   });
   const identityId = (await world.client.data(CreateIdentityDocument)).createIdentity.identity.id;
   const answers = await Promise.all(
