@@ -26,9 +26,7 @@ const told = ({ events }: World, state: string) =>
 
 it.each([
   ["answers 500", { kind: "status", status: 500 }],
-  ["answers with HTML", { kind: "html502" }],
   ["cuts connections", { kind: "resetBefore" }],
-  ["answers with half of its JSON", { kind: "malformedJson" }],
   ["answers with another success", { kind: "wrongSuccess", status: 201 }],
   ["hangs", { kind: "hang" }],
 ] as const)("is not stormed while it %s, and is asked again when it is well", async (_how, fault) => {

@@ -20,21 +20,21 @@ const served = ({ operations }: RunReport) =>
   (operations["issue OK CACHE"] ?? 0) + (operations["issue OK ISSUED"] ?? 0);
 
 it(`serves no dead token while Redis, its network, gateways and Azure break (SEED=${seed})`, async () => {
-  const report = await judged({ topology: "standalone", ms: 14_000, quietMs: [300, 1_200] });
-  expect(served(report)).toBeGreaterThan(1_000);
-  expect(report.operations["revoke OK"]).toBeGreaterThan(20);
+  const report = await judged({ topology: "standalone", ms: 10_000, quietMs: [300, 1_000] });
+  expect(served(report)).toBeGreaterThan(500);
+  expect(report.operations["revoke OK"]).toBeGreaterThan(10);
 }, 60_000);
 
 it(`serves no dead token through a failover by Sentinel (SEED=${seed})`, async () => {
   const faults = ["primary frozen until", "primary killed"];
-  const report = await judged({ topology: "sentinel", ms: 12_000, faults, quietMs: [500, 1_000] });
-  expect(served(report)).toBeGreaterThan(1_000);
+  const report = await judged({ topology: "sentinel", ms: 9_000, faults, quietMs: [300, 600] });
+  expect(served(report)).toBeGreaterThan(500);
 }, 120_000);
 
 it(`serves no dead token through a failover of a Cluster (SEED=${seed})`, async () => {
   const faults = ["primary frozen until", "primary killed"];
-  const report = await judged({ topology: "cluster", ms: 12_000, faults, quietMs: [500, 1_000] });
-  expect(served(report)).toBeGreaterThan(1_000);
+  const report = await judged({ topology: "cluster", ms: 9_000, faults, quietMs: [300, 600] });
+  expect(served(report)).toBeGreaterThan(500);
 }, 120_000);
 
 let withoutGeneration: PatchedBuild;
