@@ -164,13 +164,14 @@ export class Identities {
     const forgotten = token.origin.sequence <= this.forgotten;
     if (!resource || forgotten || (!identity && !ofTeams)) return { active: false, reason: "unknown" };
     if (token.expiresOn <= now) return dead("expired", token.expiresOn);
-    const deletedAt = identity?.deletedAt;
-    if (deletedAt !== undefined && deletedAt + this.settings.revocationDelayMs <= now)
-      return dead("deleted", deletedAt);
+    // The first death counts: a deletion comes after every revocation.
     const revocation = identity?.revocations.find(
       ({ sequence, at }) => sequence > token.origin.sequence && at <= now,
     );
     if (revocation) return dead("revoked", revocation.from);
+    const deletedAt = identity?.deletedAt;
+    if (deletedAt !== undefined && deletedAt + this.settings.revocationDelayMs <= now)
+      return dead("deleted", deletedAt);
     const { credential } = token.origin;
     if (
       credential !== "entra" &&

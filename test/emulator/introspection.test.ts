@@ -81,8 +81,11 @@ it("says of revoked and of deleted tokens since when they are dead", async () =>
     since: start0 + minute,
   });
   expect(emulator.introspect(second)).toMatchObject({ reason: "revoked", since: start0 + 2 * minute });
+  const third = await client.issue(user);
   await client.delete(user);
-  expect(emulator.introspect(first)).toMatchObject({ active: false, reason: "deleted", since: now });
+  expect(emulator.introspect(third)).toMatchObject({ active: false, reason: "deleted", since: now });
+  // A token dies once: what was revoked stays dead since then.
+  expect(emulator.introspect(first)).toMatchObject({ reason: "revoked", since: start0 + minute });
 });
 
 it("leaves the tokens of other identities alone", async () => {
