@@ -1,13 +1,17 @@
 /** A network between a client and a server that tests can disturb. */
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import { setTimeout } from "node:timers/promises";
 
 /** A proxy on loopback. */
 export interface TcpProxy extends AsyncDisposable {
   readonly port: number;
-  /** Milliseconds that every piece takes longer, each way. */
+  /** Milliseconds that every piece takes longer, each way; none overtakes another. */
   latencyMs: number;
-  /** Connections stay and are made, and nothing passes; what was swallowed is lost. */
+  /**
+   * Connections stay and are made, and nothing passes. What was swallowed is lost, and with it whatever follows in its
+   * direction of that connection: TCP delivers no stream that has a gap.
+   */
   swallowing: boolean;
   /** New connections are reset at once. */
   refusing: boolean;
@@ -24,13 +28,15 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     socket.on("close", () => sockets.delete(socket));
   };
   const pipe = (from: Socket, to: Socket) => {
+    let torn = false;
+    let before = Promise.resolve();
     from.on("data", (piece) => {
-      if (proxy.swallowing) return;
-      const pass = () => {
+      torn ||= proxy.swallowing;
+      if (torn) return;
+      const delay = proxy.latencyMs > 0 ? setTimeout(proxy.latencyMs) : undefined;
+      before = Promise.all([before, delay]).then(() => {
         if (to.writable) to.write(piece);
-      };
-      if (proxy.latencyMs > 0) setTimeout(pass, proxy.latencyMs);
-      else pass();
+      });
     });
     from.on("close", () => to.destroy());
   };
