@@ -176,7 +176,9 @@ const variables = z.object({
   ACS_TIMEOUT_MS: wholeNumber(1_000, 20_000)
     .default(10_000)
     .describe("deadline of a call to Azure, all attempts"),
-  ACS_MAX_CONNECTIONS: wholeNumber(1, 1_000).default(50).describe("connections to Azure at once"),
+  ACS_MAX_CONNECTIONS: wholeNumber(1, 1_000)
+    .default(100)
+    .describe("connections to Azure at once; each operation uses half of them at most"),
   ACS_RATE_LIMIT: wholeNumber(1, 1_000_000)
     .default(defaultIssuances)
     .describe("issuances that Azure allows the resource in 30 seconds; other operations in proportion"),

@@ -153,7 +153,7 @@ async function identityProvider(
   parts: Partial<Parts>,
 ): Promise<AcsIdentityProvider> {
   const credential = accessKey === undefined ? await defaultAzureCredential() : { accessKey };
-  const upstream = new UpstreamBudget({ ...budget, ...parts.budget }, redis);
+  const upstream = new UpstreamBudget({ ...budget, ...parts.budget }, redis, events);
   return new AcsIdentityProvider({ ...acs, credential }, clock, events, upstream);
 }
 

@@ -28,6 +28,7 @@ it.each([
   ["answers 500", { kind: "status", status: 500 }],
   ["cuts connections", { kind: "resetBefore" }],
   ["answers with another success", { kind: "wrongSuccess", status: 201 }],
+  ["answers without an expiry", { kind: "missingExpiresOn" }],
   ["hangs", { kind: "hang" }],
 ] as const)("is not stormed while it %s, and is asked again when it is well", async (_how, fault) => {
   await using on = await start();

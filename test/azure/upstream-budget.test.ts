@@ -123,6 +123,62 @@ it("keeps to its share while Redis is away, and for a window after", async () =>
   expect(await turns(20)).toBe(0);
 });
 
+it("has the whole limit again soon after Redis is back, under steady demand", async () => {
+  await using lost = await startRedis();
+  const windowMs = 300;
+  await using one = await budgets({ issuances: 30, windowMs, replicas: 3 }, 1, lost.url);
+  const ask = () =>
+    one.all[0]!.turn("issueToken", { patienceMs: 0 }).then(
+      () => true,
+      () => false,
+    );
+  await ask();
+  await lost.kill();
+  await until(async () => !(await ask()));
+  await lost.restart();
+  const inAWindow = async () => {
+    let granted = 0;
+    for (const end = performance.now() + windowMs; performance.now() < end;) {
+      if (await ask()) granted += 1;
+      else await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    return granted;
+  };
+  await until(async () => (await inAWindow()) > 20);
+});
+
+it("does not begin anew when Redis has lost the count", async () => {
+  await using one = await budgets({ issuances: 20, windowMs: 60_000, replicas: 1 }, 1);
+  const turns = async () => {
+    let granted = 0;
+    for (let index = 0; index < 25; index++)
+      granted += await one.all[0]!.turn("issueToken", { patienceMs: 0 }).then(
+        () => 1,
+        () => 0,
+      );
+    return granted;
+  };
+  expect(await turns()).toBe(20);
+  await raw.del(`${one.keyPrefix}budget:issueToken`);
+  expect(await turns()).toBe(0);
+});
+
+it("gives turns again when Redis's clock was set back", async () => {
+  await using one = await budgets({ issuances: 20, windowMs: 1_000, replicas: 1 }, 1);
+  await raw.rpush(`${one.keyPrefix}budget:issueToken`, Date.now() + 600_000);
+  await expect(one.all[0]!.turn("issueToken", { patienceMs: 0 })).resolves.toBeDefined();
+});
+
+it("tells why the shared count cannot be asked, unless Redis is away anyway", async () => {
+  const events = recordEvents();
+  await using connection = await connectTo(redis.url, events, { keyPrefix: "broken:" });
+  await raw.set("broken:budget:issueToken", "no list", "EX", 60);
+  const budget = new UpstreamBudget({ issuances: 20, windowMs: 1_000, replicas: 1 }, connection, events);
+  await budget.turn("issueToken", { patienceMs: 0 });
+  expect(events.lines.filter((line) => line.includes("upstream budget unavailable"))).toHaveLength(1);
+  expect(events.lines.join()).toContain('"reason":"WRONGTYPE"');
+});
+
 it("stops to wait when its caller does", async () => {
   const budget = new UpstreamBudget({ issuances: 1, windowMs: 60_000, replicas: 1 });
   await budget.turn("issueToken", { patienceMs: 0 });

@@ -23,6 +23,7 @@ import type {
 } from "./identity-provider";
 import { UpstreamBreaker } from "./upstream-breaker";
 import { UpstreamBudget } from "./upstream-budget";
+import { UpstreamConnections } from "./upstream-connections";
 import { UpstreamCalls, type Patience, type Send } from "./upstream-calls";
 import { UpstreamFailure } from "./upstream-error";
 import type { Operation } from "./upstream-operation";
@@ -35,7 +36,7 @@ export interface AcsOptions {
   readonly credential: { readonly accessKey: string } | TokenCredential;
   /** Deadline of one call with all its attempts, in milliseconds. */
   readonly deadlineMs: number;
-  /** The most connections to Azure at once. */
+  /** The most connections to Azure at once; each operation uses half of them at most. */
   readonly maxSockets: number;
   /** Leave connecting to the SDK, which then honours `HTTPS_PROXY`, without a bound on connections. */
   readonly throughProxy?: boolean;
@@ -70,7 +71,13 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
     const { endpoint, credential, deadlineMs, maxSockets, ca } = options;
     this.deadlineMs = deadlineMs;
     this.resourceId = options.resourceId;
-    this.calls = new UpstreamCalls(budget, new UpstreamBreaker(events), clock, events);
+    this.calls = new UpstreamCalls(
+      new UpstreamConnections(maxSockets),
+      budget,
+      new UpstreamBreaker(events),
+      clock,
+      events,
+    );
     const secure = endpoint.startsWith("https:");
     const sockets = { keepAlive: true, maxSockets, maxFreeSockets: maxSockets };
     this.agent = secure
@@ -98,18 +105,20 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
     call: CreateOptions,
   ): Promise<{ readonly identityId: string; readonly token?: IssuedToken }> {
     if (!token) {
-      const user = await this.once("createIdentity", (options) => this.client.createUser(options));
-      return { identityId: this.named(user, call) };
+      const identityId = await this.once("createIdentity", async (options) =>
+        this.named(await this.client.createUser(options), call),
+      );
+      return { identityId };
     }
-    const answer = await this.once("createIdentityWithToken", (options) =>
-      this.client.createUserAndToken([...token.scopes], {
+    return this.once("createIdentityWithToken", async (options) => {
+      const answer = await this.client.createUserAndToken([...token.scopes], {
         ...options,
         tokenExpiresInMinutes: token.lifetimeMinutes,
-      }),
-    );
-    // A 201 without `identity` makes the SDK hand out nothing usable, whatever its types say.
-    const identityId = this.named((answer as { user?: NamedUser }).user, call);
-    return { identityId, token: checkedToken(answer, this.clock.now(), token.lifetimeMinutes * 60_000) };
+      });
+      // A 201 without `identity` makes the SDK hand out nothing usable, whatever its types say.
+      const identityId = this.named((answer as { user?: NamedUser }).user, call);
+      return { identityId, token: checkedToken(answer, this.clock.now(), token.lifetimeMinutes * 60_000) };
+    });
   }
 
   async issueToken(
@@ -119,13 +128,12 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
     call: CallOptions,
   ): Promise<IssuedToken> {
     this.checkOwner(identityId, "input.identityId");
-    const answer = await this.repeatable("issueToken", call, (options) =>
-      this.client.getToken({ communicationUserId: identityId }, [...scopes], {
-        ...options,
-        tokenExpiresInMinutes: lifetimeMinutes,
-      }),
-    );
-    return checkedToken(answer, this.clock.now(), lifetimeMinutes * 60_000);
+    return this.repeatable("issueToken", call, async (options) => {
+      const user = { communicationUserId: identityId };
+      const wish = { ...options, tokenExpiresInMinutes: lifetimeMinutes };
+      const answer = await this.client.getToken(user, [...scopes], wish);
+      return checkedToken(answer, this.clock.now(), lifetimeMinutes * 60_000);
+    });
   }
 
   async revokeTokens(identityId: string, call: CallOptions): Promise<void> {
@@ -148,14 +156,17 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
   }
 
   async exchangeTeamsToken(teams: TeamsUserToken, call: CallOptions): Promise<IssuedToken> {
-    const answer = await this.calls
-      .run("exchangeTeamsToken", call, this.patience, (options) =>
-        this.client.getTokenForTeamsUser({ ...teams, ...options }),
+    return this.calls
+      .run("exchangeTeamsToken", call, this.patience, async (options) =>
+        checkedToken(
+          await this.client.getTokenForTeamsUser({ ...teams, ...options }),
+          this.clock.now(),
+          lifetimes.max * 60_000,
+        ),
       )
       .catch((error: unknown) => {
         throw inOurWords(error);
       });
-    return checkedToken(answer, this.clock.now(), lifetimes.max * 60_000);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -184,7 +195,12 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
   /** Whoever created an identity must be told its id, so neither a deadline nor a caller that leaves cancels it. */
   private once<T>(operation: Operation, send: Send<T>): Promise<T> {
     const deadlineMs = Math.max(createPatienceMs, this.deadlineMs);
-    const patience = { attempts: 1, deadlineMs, turnMs: this.deadlineMs * turnShare };
+    const patience = {
+      attempts: 1,
+      deadlineMs,
+      turnMs: this.deadlineMs * turnShare,
+      overdueMs: this.deadlineMs,
+    };
     return this.calls.run(operation, {}, patience, send).catch((error: unknown) => {
       throw inOurWords(error);
     });

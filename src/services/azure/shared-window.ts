@@ -9,17 +9,22 @@ import type { Turn } from "./sliding-window";
  * to come. `ARGV: points (not used), patience ms, limit, window seconds` → consumed points (more than the limit when
  * refused) and the wait in milliseconds. A refused request leaves no trace.
  *
- * The list keeps twice the limit, because a limiter with a smaller limit shares it.
+ * The list keeps twice the limit, because a limiter with a smaller limit shares it. A turn further ahead than anybody
+ * waits was given out by a clock that has since been set back, or by another primary's: the list begins anew.
  */
 const slidingWindow = `#!lua flags=allow-oom
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local patience, limit, window = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] * 1000
 local turn = now
+local last = tonumber(redis.call('LINDEX', KEYS[1], -1) or nil)
+if last and last > now + 60000 then
+  redis.call('DEL', KEYS[1])
+  last = nil
+end
 local edge = redis.call('LINDEX', KEYS[1], -limit)
 if edge then turn = math.max(turn, edge + window) end
-local last = redis.call('LINDEX', KEYS[1], -1)
-if last then turn = math.max(turn, tonumber(last)) end
+if last then turn = math.max(turn, last) end
 local wait = math.ceil(turn - now)
 if wait > patience then return {limit + 1, wait} end
 redis.call('RPUSH', KEYS[1], string.format('%.0f', turn))

@@ -25,7 +25,7 @@ export class SlidingWindow {
 
   /** A turn at `now` or later under `limit`; any smaller limit on the same window leaves room for others. */
   reserve(now: number, limit: number, patienceMs: number): Turn {
-    const turn = Math.max(now, this.after(limit, now), this.turns.at(-1) ?? 0);
+    const turn = Math.max(this.earliest(now, limit), this.turns.at(-1) ?? 0);
     const waitMs = turn - now;
     if (waitMs > patienceMs) return { granted: false, waitMs };
     this.note(turn);
@@ -39,9 +39,9 @@ export class SlidingWindow {
     if (this.turns.length > 2 * this.largest) this.turns.splice(0, this.turns.length - this.largest);
   }
 
-  /** The earliest time at which fewer than `limit` turns lie within the window before it. */
-  private after(limit: number, now: number): number {
+  /** The earliest time from `now` on at which fewer than `limit` turns lie within the window before it. */
+  earliest(now: number, limit: number): number {
     const edge = this.turns[this.turns.length - Math.max(1, Math.floor(limit))];
-    return edge === undefined ? now : edge + this.windowMs;
+    return edge === undefined ? now : Math.max(now, edge + this.windowMs);
   }
 }

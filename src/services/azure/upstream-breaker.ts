@@ -11,7 +11,7 @@ import {
 import type { CircuitBreakerPolicy } from "cockatiel";
 import type { Events } from "../telemetry/events";
 import type { Operation } from "./upstream-operation";
-import { NothingSent, UpstreamFailure } from "./upstream-error";
+import { AnswerOverdue, NothingSent, UpstreamFailure } from "./upstream-error";
 
 /** For how long a circuit stays open, in milliseconds: the first time, the second … and from the last on. */
 const openMs = [1_000, 2_000, 4_000, 8_000, 15_000];
@@ -75,8 +75,9 @@ export class UpstreamBreaker {
       // A probe that its caller gave up has not shown that Azure is well.
       handleWhen(
         (error) =>
-          error instanceof UpstreamFailure &&
-          (error.speaksAgainstAzure || (error.cancelled && policy.state === CircuitState.HalfOpen)),
+          error instanceof AnswerOverdue ||
+          (error instanceof UpstreamFailure &&
+            (error.speaksAgainstAzure || (error.cancelled && policy.state === CircuitState.HalfOpen))),
       ),
       { halfOpenAfter: new IterableBackoff(openMs), breaker: new CountBreaker(evidence) },
     );

@@ -1,9 +1,12 @@
 /** Keeps the gateways' requests under Azure's limits: gives turns, refuses early what would wait too long. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { GatewayError } from "../../errors";
+import { reasonOf } from "../redis/reason-of";
 import type { RedisConnection } from "../redis/redis-connection";
+import type { Events } from "../telemetry/events";
+import { rateLimited } from "./rate-limited";
 import { SharedWindow } from "./shared-window";
 import { SlidingWindow, type Turn } from "./sliding-window";
+import { UpstreamHolds, type Pass } from "./upstream-holds";
 import { defaultIssuances, limitOf, limitWindowMs, type Operation } from "./upstream-operation";
 
 /** What Azure allows, and with how many gateways it is shared. */
@@ -37,23 +40,6 @@ export interface TurnRequest {
  * arrive; one that was slow and one that is quick are that much closer there.
  */
 const margin = 1.03;
-/** A Retry-After beyond this is not Azure's window, and not taken at its word: an hour would be an outage of our own making. */
-const longestWordMs = 60_000;
-/** Without a word to go by, one request at a time finds out, after these pauses in milliseconds. */
-const probePausesMs = [0, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000];
-
-/** Azure has refused although there was a turn. */
-interface Hold {
-  /** Until then nobody asks. */
-  readonly until: number;
-  /** What Azure said, for the callers. */
-  readonly toldUntil: number;
-  /** From `until` on, one at a time asks, until one is let through. */
-  readonly byProbes: boolean;
-  /** How often Azure has refused in a row. */
-  readonly refusals: number;
-  probing: boolean;
-}
 
 /** The turns of one operation. */
 class OperationBudget {
@@ -62,13 +48,14 @@ class OperationBudget {
   private readonly limit: number;
   private readonly share: number;
   private readonly windowMs: number;
-  /** When a turn was last given without the others' knowledge. */
-  private aloneAt = -Infinity;
+  /** Until then the shared window does not know of all that was given out. */
+  private aloneUntil = -Infinity;
 
   constructor(
     operation: Operation,
     options: BudgetOptions,
     redis: Pick<RedisConnection, "script"> | undefined,
+    private readonly events: Pick<Events, "budgetUnavailable"> | undefined,
   ) {
     this.windowMs = Math.ceil(options.windowMs * margin);
     this.limit = limitOf(operation, options.issuances);
@@ -79,22 +66,41 @@ class OperationBudget {
 
   async reserve(patienceMs: number, background: boolean): Promise<Turn> {
     const now = performance.now();
-    // What was done without the others' knowledge is not in the shared window: keep to the share until it is past.
-    const shared = now - this.aloneAt > this.windowMs ? await this.ask(patienceMs, background) : undefined;
-    if (!shared) {
-      const turn = this.own.reserve(now, background ? this.share / 2 : this.share, patienceMs);
-      if (this.shared && turn.granted) this.aloneAt = now;
-      return turn;
-    }
-    if (shared.granted) this.own.note(now + shared.waitMs);
-    return shared;
+    return now < this.aloneUntil
+      ? this.reserveInBoth(now, patienceMs, background)
+      : this.reserveShared(now, patienceMs, background);
+  }
+
+  private async reserveShared(now: number, patienceMs: number, background: boolean): Promise<Turn> {
+    const shared = await this.ask(patienceMs, background);
+    if (!shared) return this.reserveOwn(now, patienceMs, background);
+    if (!shared.granted) return shared;
+    // A shared window that was lost begins empty; what this gateway itself has sent it remembers.
+    const waitMs = Math.max(shared.waitMs, this.own.earliest(now, this.limit) - now);
+    if (waitMs > patienceMs) return { granted: false, waitMs };
+    this.own.note(now + waitMs);
+    return { granted: true, waitMs };
+  }
+
+  /** Keeps to the own share, and tells the shared window all the same, so that it soon knows of everything again. */
+  private async reserveInBoth(now: number, patienceMs: number, background: boolean): Promise<Turn> {
+    const own = this.reserveOwn(now, patienceMs, background);
+    if (!own.granted) return own;
+    const shared = await this.ask(patienceMs, background);
+    if (!shared) return own;
+    return { granted: shared.granted, waitMs: Math.max(own.waitMs, shared.waitMs) };
+  }
+
+  private reserveOwn(now: number, patienceMs: number, background: boolean): Turn {
+    return this.own.reserve(now, background ? this.share / 2 : this.share, patienceMs);
   }
 
   private async ask(patienceMs: number, background: boolean): Promise<Turn | undefined> {
     try {
       return await this.shared?.reserve(patienceMs, background);
-    } catch {
-      // The connection's heartbeat tells that Redis is away; here it only means to keep to the own share.
+    } catch (error) {
+      this.events?.budgetUnavailable(reasonOf(error));
+      this.aloneUntil = performance.now() + this.windowMs;
       return undefined;
     }
   }
@@ -103,10 +109,14 @@ class OperationBudget {
 /** One budget per operation, as Azure has one limit per operation. */
 export class UpstreamBudget {
   private readonly budgets: Readonly<Record<Operation, OperationBudget>>;
-  private readonly holds = new Map<Operation, Hold>();
+  private readonly holds = new UpstreamHolds();
 
-  constructor(options: BudgetOptions = defaultBudget, redis?: Pick<RedisConnection, "script">) {
-    const budget = (operation: Operation) => new OperationBudget(operation, options, redis);
+  constructor(
+    options: BudgetOptions = defaultBudget,
+    redis?: Pick<RedisConnection, "script">,
+    events?: Pick<Events, "budgetUnavailable">,
+  ) {
+    const budget = (operation: Operation) => new OperationBudget(operation, options, redis, events);
     this.budgets = {
       createIdentity: budget("createIdentity"),
       createIdentityWithToken: budget("createIdentityWithToken"),
@@ -118,65 +128,33 @@ export class UpstreamBudget {
   }
 
   /**
-   * Resolves when it is the caller's turn to send. Rejects with `RATE_LIMITED` at once when that is later than the
-   * caller can wait, or with the signal's reason.
+   * Resolves when it is the caller's turn to send; the caller tells the pass what became of it, and disposes of it.
+   * Rejects with `RATE_LIMITED` as soon as it is known that the caller cannot wait, or with the signal's reason.
    */
-  async turn(operation: Operation, request: TurnRequest): Promise<void> {
-    const patienceMs = request.background ? 0 : request.patienceMs;
-    const heldMs = this.held(operation, patienceMs);
-    const { granted, waitMs } = await this.budgets[operation].reserve(
-      Math.max(0, patienceMs - heldMs),
-      request.background ?? false,
-    );
-    if (!granted) {
-      this.over(operation, false);
-      throw rateLimited(waitMs);
+  async turn(operation: Operation, { patienceMs, signal, background = false }: TurnRequest): Promise<Pass> {
+    const end = performance.now() + (background ? 0 : patienceMs);
+    for (;;) {
+      const leftMs = Math.max(0, end - performance.now());
+      const pass = this.holds.enter(operation, leftMs);
+      if (typeof pass === "number") {
+        // The turn is taken afterwards: all those who wait here would use turns of now at one time then.
+        await pause(pass, signal);
+        continue;
+      }
+      try {
+        const { granted, waitMs } = await this.budgets[operation].reserve(leftMs, background);
+        if (!granted) throw rateLimited(waitMs);
+        await pause(waitMs, signal);
+        if (pass.go()) return pass;
+      } catch (error) {
+        pass[Symbol.dispose]();
+        throw error;
+      }
     }
-    const ms = Math.max(heldMs, waitMs);
-    if (ms > 0) await sleep(ms, undefined, request.signal ? { signal: request.signal } : {});
-  }
-
-  /** Azure refused a request although it had its turn: others use the resource, or its limit is lower. */
-  refused(operation: Operation, retryAfterMs: number | undefined): void {
-    const now = performance.now();
-    const refusals = this.holds.get(operation)?.refusals ?? 0;
-    const byProbes = retryAfterMs === undefined || retryAfterMs > longestWordMs;
-    const pauseMs = probePausesMs[Math.min(refusals, probePausesMs.length - 1)] ?? 0;
-    this.holds.set(operation, {
-      until: now + (byProbes ? pauseMs : retryAfterMs),
-      toldUntil: now + (retryAfterMs ?? pauseMs),
-      byProbes,
-      refusals: refusals + 1,
-      probing: false,
-    });
-  }
-
-  /** A request was over, and not refused: `answered` when Azure has let it through. */
-  over(operation: Operation, answered: boolean): void {
-    const hold = this.holds.get(operation);
-    if (!hold) return;
-    if (answered) this.holds.delete(operation);
-    else hold.probing = false;
-  }
-
-  /** How long Azure's word must be waited for. Throws `RATE_LIMITED` when that is longer than the caller can wait. */
-  private held(operation: Operation, patienceMs: number): number {
-    const hold = this.holds.get(operation);
-    if (!hold) return 0;
-    const now = performance.now();
-    const waitMs = Math.max(0, hold.until - now);
-    if (!hold.byProbes && waitMs <= patienceMs) return waitMs;
-    if (!hold.byProbes || waitMs > 0 || hold.probing)
-      throw rateLimited(Math.max(waitMs, hold.toldUntil - now));
-    hold.probing = true;
-    return 0;
   }
 }
 
-function rateLimited(waitMs: number): GatewayError {
-  return new GatewayError(
-    "RATE_LIMITED",
-    "Azure Communication Services limits how often this resource may be asked, and the limit is used up.",
-    { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)) },
-  );
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  if (ms > 0) await sleep(ms, undefined, signal ? { signal } : {});
 }

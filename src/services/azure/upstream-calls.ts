@@ -7,7 +7,9 @@ import type { Events } from "../telemetry/events";
 import type { CallOptions } from "./identity-provider";
 import type { UpstreamBreaker } from "./upstream-breaker";
 import type { UpstreamBudget } from "./upstream-budget";
-import { UpstreamFailure } from "./upstream-error";
+import type { UpstreamConnections } from "./upstream-connections";
+import { AnswerOverdue, UpstreamFailure } from "./upstream-error";
+import type { Pass } from "./upstream-holds";
 import type { Operation } from "./upstream-operation";
 
 /** Sends one request with the SDK. */
@@ -19,8 +21,10 @@ export interface Patience {
   readonly attempts: number;
   /** All of it, in milliseconds. */
   readonly deadlineMs: number;
-  /** How long it may wait for its turn, in milliseconds. */
+  /** How long after its beginning its turn may come at the latest, in milliseconds. */
   readonly turnMs: number;
+  /** After this time without an answer Azure is not well, though the answer is still listened for. */
+  readonly overdueMs?: number;
 }
 
 const firstBackoffMs = 100;
@@ -30,6 +34,7 @@ const attemptShare = 0.45;
 /** Sends within budget, breaker and deadline. */
 export class UpstreamCalls {
   constructor(
+    private readonly connections: UpstreamConnections,
     private readonly budget: UpstreamBudget,
     private readonly breaker: UpstreamBreaker,
     private readonly clock: Clock,
@@ -40,17 +45,24 @@ export class UpstreamCalls {
   async run<T>(operation: Operation, call: CallOptions, patience: Patience, send: Send<T>): Promise<T> {
     using deadline = startDeadline(patience.deadlineMs, call.signal);
     const cancel = deadline.signal;
-    const end = performance.now() + patience.deadlineMs;
+    const startedAt = performance.now();
+    const end = startedAt + patience.deadlineMs;
+    // One that comes later leaves no time to use it.
+    const turnEnd = startedAt + patience.turnMs;
     const attemptMs =
       patience.attempts === 1 ? patience.deadlineMs : Math.ceil(patience.deadlineMs * attemptShare);
     let last: UpstreamFailure | undefined;
     for (let attempt = 1; ; attempt++) {
       try {
-        const turnMs = call.background ? 0 : Math.min(patience.turnMs, end - performance.now());
-        await this.breaker.ready(operation, turnMs, cancel);
-        await this.turn(operation, call, patience, cancel, end);
-        return await this.breaker.run(operation, () =>
-          this.attempt(operation, attempt, attemptMs, cancel, call.signal, send),
+        const { background } = call;
+        const leftMs = () => (background ? 0 : Math.max(0, turnEnd - performance.now()));
+        await this.breaker.ready(operation, leftMs(), cancel);
+        const patienceMs = leftMs();
+        using pass = await this.budget.turn(operation, { patienceMs, signal: cancel, background });
+        return await this.connections.run(operation, cancel, () =>
+          this.watched(operation, patience.overdueMs, () =>
+            this.attempt({ operation, attempt, attemptMs, cancel, caller: call.signal, pass }, send),
+          ),
         );
       } catch (error) {
         // A retry that was not let through adds nothing to what the attempt before it has told.
@@ -72,24 +84,27 @@ export class UpstreamCalls {
     return new UpstreamFailure(error, this.clock.now(), caller?.aborted ?? false);
   }
 
-  private async turn(
+  /** The breaker hears of an answer that is overdue; the caller gets it when it comes. */
+  private async watched<T>(
     operation: Operation,
-    { background }: CallOptions,
-    { turnMs }: Patience,
-    signal: AbortSignal,
-    end: number,
-  ): Promise<void> {
-    const patienceMs = Math.max(0, Math.min(turnMs, end - performance.now()));
-    await this.budget.turn(operation, { patienceMs, signal, background });
+    overdueMs: number | undefined,
+    attempt: () => Promise<T>,
+  ): Promise<T> {
+    let sent: Promise<T> | undefined;
+    try {
+      return await this.breaker.run(operation, () => {
+        sent = attempt();
+        return overdueMs === undefined ? sent : notOverdue(sent, overdueMs);
+      });
+    } catch (error) {
+      if (error instanceof AnswerOverdue && sent) return sent;
+      throw error;
+    }
   }
 
   /** Throws {@link UpstreamFailure}. */
   private async attempt<T>(
-    operation: Operation,
-    attempt: number,
-    attemptMs: number,
-    cancel: AbortSignal,
-    caller: AbortSignal | undefined,
+    { operation, attempt, attemptMs, cancel, caller, pass }: Attempt,
     send: Send<T>,
   ): Promise<T> {
     // Whoever waited for others' probe may have given up meanwhile.
@@ -99,13 +114,13 @@ export class UpstreamCalls {
     try {
       using patience = startDeadline(attemptMs, cancel);
       const answer = await send({ abortSignal: patience.signal });
-      this.budget.over(operation, true);
+      pass.answered();
       this.events.upstreamCall({ operation, attempt, outcome: "ok", durationMs: durationMs() });
       return answer;
     } catch (error) {
       const failure = this.failure(error, caller);
-      if (failure.status === 429) this.budget.refused(operation, failure.retryAfterMs);
-      else this.budget.over(operation, failure.status !== undefined && failure.status < 500);
+      if (failure.status === 429) pass.refused(failure.retryAfterMs);
+      else if (failure.letThrough) pass.answered();
       this.tell(operation, attempt, durationMs(), failure);
       throw failure;
     }
@@ -122,5 +137,29 @@ export class UpstreamCalls {
       ...(code === undefined ? {} : { code }),
       ...(requestId === undefined ? {} : { requestId }),
     });
+  }
+}
+
+interface Attempt {
+  readonly operation: Operation;
+  /** Which one of its call, from 1. */
+  readonly attempt: number;
+  readonly attemptMs: number;
+  readonly cancel: AbortSignal;
+  readonly caller: AbortSignal | undefined;
+  readonly pass: Pass;
+}
+
+async function notOverdue<T>(answer: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const overdue = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new AnswerOverdue());
+    }, ms);
+  });
+  try {
+    return await Promise.race([answer, overdue]);
+  } finally {
+    clearTimeout(timer);
   }
 }

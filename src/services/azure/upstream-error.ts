@@ -13,6 +13,8 @@ export class UpstreamFailure extends Error {
   /** How long Azure asks to wait, in milliseconds. */
   readonly retryAfterMs: number | undefined;
   readonly requestId: string | undefined;
+  /** What is wrong with an answer that came, and made no sense. */
+  readonly unusable: GatewayError | undefined;
   private readonly saysGone: boolean;
 
   constructor(
@@ -23,6 +25,7 @@ export class UpstreamFailure extends Error {
   ) {
     super("A call to Azure Communication Services failed.");
     const seen = (error ?? {}) as SdkError;
+    this.unusable = error instanceof GatewayError ? error : undefined;
     const body = seen.details?.error;
     this.status = typeof seen.statusCode === "number" ? seen.statusCode : undefined;
     this.code = codeLike(body?.code) ?? codeLike(seen.code) ?? codeLike(seen.name);
@@ -40,9 +43,15 @@ export class UpstreamFailure extends Error {
 
   /** Worth another attempt, if the operation may be repeated: no answer, or one that says later. */
   get retryable(): boolean {
-    if (this.identityGone) return false;
+    if (this.identityGone || this.unusable) return false;
     if (this.status === 429) return this.retryAfterMs !== undefined;
     return this.status === undefined || this.status === 408 || this.status >= 500;
+  }
+
+  /** Azure has taken the request, whatever it made of it. */
+  get letThrough(): boolean {
+    if (this.unusable) return true;
+    return this.status !== undefined && this.status !== 429 && this.status < 500;
   }
 
   /** Says that Azure is in trouble, rather than that it refuses this request. */
@@ -54,6 +63,7 @@ export class UpstreamFailure extends Error {
 
   /** The same in the words of the gateway's callers. `identityArgument` names the identity, if the call was about one. */
   toGatewayError(identityArgument?: string): GatewayError {
+    if (this.unusable) return this.unusable;
     if (identityArgument !== undefined && (this.identityGone || this.code === "IdentityNotOwned")) {
       return identityNotFound(identityArgument);
     }
@@ -99,6 +109,11 @@ export class UpstreamFailure extends Error {
       "Azure Communication Services refused the gateway's request. Its operator finds the status in the gateway's log.",
     );
   }
+}
+
+/** An answer that is still listened for, but has taken too long for Azure to be well. */
+export class AnswerOverdue extends Error {
+  override readonly name = "AnswerOverdue";
 }
 
 /** A failure before anything was sent: whatever was asked for was certainly not done. */

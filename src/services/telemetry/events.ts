@@ -49,6 +49,8 @@ export interface Events {
   readonly upstreamCall: (event: UpstreamCall) => void;
   /** Calls of an operation are held back from now on, or let through again. */
   readonly upstreamCircuit: (event: { operation: string; state: "open" | "closed" }) => void;
+  /** The shared count of requests to Azure could not be asked; the gateway keeps to its share. */
+  readonly budgetUnavailable: (reason: string) => void;
   readonly storeUnavailable: (event: { operation: string; reason: string }) => void;
   readonly redisError: (reason: string) => void;
   /** Redis, or a primary of its Cluster, is not asked from now on; once per outage. */
@@ -106,6 +108,12 @@ export function createEvents(log: Logger): Events {
     },
     upstreamCircuit: (event) => {
       log[event.state === "open" ? "warn" : "info"](event, "circuit to Azure Communication Services");
+    },
+    budgetUnavailable: (reason) => {
+      log[reason === "AWAY" ? "debug" : "warn"](
+        { reason },
+        "upstream budget unavailable; keeping to the own share",
+      );
     },
     storeUnavailable: (event) => {
       // That Redis is away has been told when it went.
