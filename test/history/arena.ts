@@ -28,6 +28,8 @@ export interface Arena extends AsyncDisposable {
   readonly emulator: Emulator;
   readonly clients: () => readonly GraphqlClient[];
   readonly faults: readonly Fault[];
+  /** What gateways have done that no fault explains: ended by themselves, or logged an error of their own. */
+  readonly misdeeds: () => string[];
 }
 
 export interface ArenaOptions {
@@ -78,6 +80,11 @@ export async function startArena(options: ArenaOptions): Promise<Arena> {
       emulator,
       clients: () => gateways.map(({ client }) => client),
       faults: [...redis.faults, ...gatewayFaults(gateways, start), ...azureFaults(emulator)],
+      misdeeds: () =>
+        gateways.flatMap(({ died, log }, index) => [
+          ...(died === undefined ? [] : [`gateway ${index} ended by itself, ${died}`]),
+          ...log.split("\n").filter((line) => line.includes('"level":"error"')),
+        ]),
       [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose](),
     };
   } catch (error) {

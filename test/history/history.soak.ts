@@ -29,4 +29,6 @@ it(`keeps its promise for ${minutes} minutes on ${topology} (SEED=${seed})`, asy
   if (process.env.SOAK_REPORT) writeFileSync(process.env.SOAK_REPORT, `${text}\n`);
   const shortest = [...violations].sort((a, b) => a.history.length - b.history.length);
   expect(shortest.slice(0, 3).map(describeViolation)).toEqual([]);
+  expect(report.misdeeds).toEqual([]);
+  expect(report.notRecovered).toEqual([]);
 });

@@ -13,6 +13,8 @@ async function judged(options: Omit<RunOptions, "seed" | "gateways">): Promise<R
   if (shortest && !options.build) {
     throw new Error(`SEED=${seed}: ${violations.length} violations, such as\n${describeViolation(shortest)}`);
   }
+  expect(report.misdeeds).toEqual([]);
+  expect(report.notRecovered).toEqual([]);
   return report;
 }
 

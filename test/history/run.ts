@@ -27,16 +27,26 @@ export interface RunReport {
   readonly faults: Readonly<Record<string, number>>;
   readonly upstreamCalls: Readonly<Record<string, number>>;
   readonly violations: readonly Violation[];
+  /** What gateways have done that no fault explains. */
+  readonly misdeeds: readonly string[];
+  /** Gateways that did not serve from the cache in the quiet at the end. */
+  readonly notRecovered: readonly number[];
   readonly latencyMs: { readonly p50: number; readonly p99: number; readonly max: number };
   /** From the end of each fault until every gateway has served from the cache again, the longest by kind of fault. */
   readonly recoveryMs: Readonly<Record<string, number>>;
 }
 
+/** For how long clients go on after the last fault, in milliseconds: everything must be well again by then. */
+const quietEndMs = 3_000;
+/** Now and then it is quiet for so long that the aftermath of a fault is over, and two calls for one key are wrong again. */
+const longQuiet = { probability: 0.1, ms: 9_000 };
+
 /** Runs clients and faults for the given time, then judges. */
 export async function runHistory(options: RunOptions): Promise<RunReport> {
   const random = seededRandom(options.seed);
   await using arena = await startArena(options);
-  const over = AbortSignal.timeout(options.ms);
+  const over = AbortSignal.timeout(options.ms + quietEndMs);
+  const faultsOver = AbortSignal.timeout(options.ms);
   const work = runWorkload(
     {
       clients: arena.clients,
@@ -52,7 +62,7 @@ export async function runHistory(options: RunOptions): Promise<RunReport> {
   const wanted = options.faults;
   const possible = arena.faults.filter(({ name }) => wanted?.some((start) => name.startsWith(start)) ?? true);
   const startedAt = historyClock();
-  const faults = await runFaults(possible, random, over, options);
+  const faults = await runFaults(possible, random, faultsOver, options);
   const entries = await work;
   const truth: Truth = (token) => {
     const known = arena.emulator.introspect(token);
@@ -73,6 +83,18 @@ export async function runHistory(options: RunOptions): Promise<RunReport> {
     faults: tally(faults.map(({ fault }) => fault)),
     upstreamCalls: Object.fromEntries(Object.entries(snapshot).map(([name, { worked }]) => [name, worked])),
     violations: check(entries, faults, truth),
+    misdeeds: arena.misdeeds(),
+    notRecovered: arena.clients().flatMap((_, replica) => {
+      const since = faults.at(-1)?.end ?? startedAt;
+      const hit = entries.some(
+        (entry) =>
+          entry.kind === "issue" &&
+          entry.source === "CACHE" &&
+          entry.replica === replica &&
+          entry.start >= since,
+      );
+      return hit ? [] : [replica];
+    }),
     latencyMs: latencies(entries),
     recoveryMs: recoveries(entries, faults, arena.clients().length),
   };
@@ -82,12 +104,14 @@ async function runFaults(
   possible: readonly Fault[],
   random: ReturnType<typeof seededRandom>,
   over: AbortSignal,
-  { quietMs = [1_000, 3_000], progress }: RunOptions,
+  { ms: runMs, quietMs = [1_000, 3_000], progress }: RunOptions,
 ): Promise<FaultEntry[]> {
+  const longRun = runMs >= 60_000;
   const entries: FaultEntry[] = [];
   const isOver = () => over.aborted;
   while (!isOver()) {
-    await pause(random.between(...quietMs), over);
+    const long = longRun && random() < longQuiet.probability;
+    await pause(long ? longQuiet.ms : random.between(...quietMs), over);
     if (isOver() || possible.length === 0) continue;
     const fault = random.pick(possible);
     const ms = random.between(...fault.ms);

@@ -14,6 +14,8 @@ export interface GatewayProcess extends AsyncDisposable {
   readonly client: GraphqlClient;
   /** What it has logged. */
   readonly log: string;
+  /** How it ended by itself, if it has. */
+  readonly died: string | undefined;
   /** Freezes it (SIGSTOP). */
   pause(): void;
   /** Thaws it (SIGCONT). */
@@ -37,6 +39,15 @@ export async function startGatewayProcess(
     },
   });
   const { url, origin } = await announced(program);
+  let [wanted, died] = [false, undefined as string | undefined];
+  const end = async () => {
+    wanted = true;
+    program.signal("SIGCONT");
+    await program.end("SIGKILL");
+  };
+  void program.ended.then(({ code, signal, stderr }) => {
+    if (!wanted) died = `${code ?? signal ?? ""}: ${stderr.slice(-2_000)}`;
+  });
   return {
     url,
     origin,
@@ -44,20 +55,17 @@ export async function startGatewayProcess(
     get log() {
       return program.stderr;
     },
+    get died() {
+      return died;
+    },
     pause: () => {
       program.signal("SIGSTOP");
     },
     resume: () => {
       program.signal("SIGCONT");
     },
-    kill: async () => {
-      program.signal("SIGCONT");
-      await program.end("SIGKILL");
-    },
-    [Symbol.asyncDispose]: async () => {
-      program.signal("SIGCONT");
-      await program.end("SIGKILL");
-    },
+    kill: end,
+    [Symbol.asyncDispose]: end,
   };
 }
 

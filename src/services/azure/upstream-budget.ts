@@ -50,6 +50,8 @@ class OperationBudget {
   private readonly windowMs: number;
   /** Until then the shared window does not know of all that was given out. */
   private aloneUntil = -Infinity;
+  /** Before then there is no turn for anybody, as far as was told: who cannot wait for it need not ask. */
+  private noTurnBefore = -Infinity;
 
   constructor(
     operation: Operation,
@@ -66,9 +68,16 @@ class OperationBudget {
 
   async reserve(patienceMs: number, background: boolean): Promise<Turn> {
     const now = performance.now();
-    return now < this.aloneUntil
+    const knownMs = this.noTurnBefore - now;
+    if (knownMs > patienceMs) return { granted: false, waitMs: knownMs };
+    const turn = await (now < this.aloneUntil
       ? this.reserveInBoth(now, patienceMs, background)
-      : this.reserveShared(now, patienceMs, background);
+      : this.reserveShared(now, patienceMs, background));
+    // Turns only become later. Those of the background are later than others' are, and tell nothing of them.
+    if (!turn.granted && !background) {
+      this.noTurnBefore = Math.max(this.noTurnBefore, performance.now() + turn.waitMs);
+    }
+    return turn;
   }
 
   private async reserveShared(now: number, patienceMs: number, background: boolean): Promise<Turn> {
@@ -96,12 +105,18 @@ class OperationBudget {
   }
 
   private async ask(patienceMs: number, background: boolean): Promise<Turn | undefined> {
-    try {
-      return await this.shared?.reserve(patienceMs, background);
-    } catch (error) {
-      this.events?.budgetUnavailable(reasonOf(error));
-      this.aloneUntil = performance.now() + this.windowMs;
-      return undefined;
+    for (const end = performance.now() + patienceMs; ;) {
+      try {
+        return await this.shared?.reserve(patienceMs, background);
+      } catch (error) {
+        const reason = reasonOf(error);
+        // Redis may have given the turn, and too late said so: to take one of our own as well would be one too many.
+        // The heartbeat soon tells one that is slow from one that is away.
+        if (reason === "TIMEOUT" && performance.now() < end) continue;
+        this.events?.budgetUnavailable(reason);
+        this.aloneUntil = performance.now() + this.windowMs;
+        return undefined;
+      }
     }
   }
 }

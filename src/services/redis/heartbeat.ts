@@ -1,5 +1,7 @@
 /** Asks every primary again and again whether it can serve, so that nobody waits for one that cannot. */
 
+import { impatience } from "./impatience";
+
 /** A primary as the heartbeat sees it. */
 export interface Pulsing {
   /** Names it among the others. */
@@ -169,12 +171,9 @@ export class Heartbeat implements Disposable {
   /** The code of what is wrong; undefined when nothing is. */
   private ask(primary: Pulsing): Promise<string | undefined> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        // An answer that lies in the socket because this process was held up is one.
-        setImmediate(() => {
-          resolve("TIMEOUT");
-        });
-      }, this.options.timeoutMs);
+      const cancel = impatience(this.options.timeoutMs, () => {
+        resolve("TIMEOUT");
+      });
       primary
         .probe()
         .then(
@@ -182,7 +181,7 @@ export class Heartbeat implements Disposable {
           (error: unknown) => this.options.reasonOf(error),
         )
         .then((reason) => {
-          clearTimeout(timer);
+          cancel();
           resolve(reason);
         }, resolve);
     });

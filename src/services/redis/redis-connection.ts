@@ -1,5 +1,6 @@
 /** The gateway's connection to Redis: short timeouts, never a wait for one that is away, back by itself. */
 import { Heartbeat, type HeartbeatEvents, type Vitals } from "./heartbeat";
+import { impatience } from "./impatience";
 import { reasonOf } from "./reason-of";
 import { addressText, type RedisAddress } from "./redis-address";
 import { createRedisClient, type RedisClient, type RedisScript } from "./redis-client";
@@ -94,7 +95,7 @@ export class RedisConnection implements AsyncDisposable {
   /**
    * Makes a Lua script callable. A call rejects at once while Redis is known to be away, and after the command timeout
    * at the latest; the script may still run later then. All scripts must be made before the first is called: a
-   * pipeline of ioredis that is open does not know one that is new, and then gives answers to the wrong callers.
+   * pipeline of ioredis that is open does not know one that is new, throws, and loses the answers that follow.
    */
   script(name: string, lua: string): RedisScript {
     const known = this.scripts.get(name);
@@ -139,17 +140,10 @@ class RedisAway extends Error {
 
 function within<T>(ms: number, answer: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      // An answer that lies in the socket because this process was held up is one.
-      setImmediate(() => {
-        reject(new Error("Command timed out"));
-      });
-    }, ms);
-    answer
-      .finally(() => {
-        clearTimeout(timer);
-      })
-      .then(resolve, reject);
+    const cancel = impatience(ms, () => {
+      reject(new Error("Command timed out"));
+    });
+    answer.finally(cancel).then(resolve, reject);
   });
 }
 
