@@ -135,7 +135,7 @@ it("takes no token from a run of before a revocation that the store has yet to b
   const { azure, identityId, request } = await azureOn(emulator, 8_000);
   const store = new LosableStore(systemClock, 10);
   const tokens = new TokenService(store, azure, systemClock, recordEvents(), minRemainingMs);
-  emulator.faults.add({ kind: "answerLate", latencyMs: 2_000, operation: "issueAccessToken", times: 1 });
+  emulator.faults.add({ kind: "answerLate", latencyMs: 3_000, operation: "issueAccessToken", times: 1 });
 
   const early = tokens.issue(request, {});
   await until(() => Promise.resolve(emulator.worked("issueAccessToken") === 1));

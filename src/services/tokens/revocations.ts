@@ -9,7 +9,8 @@ import { newRevocation } from "./token-store";
 /** Why tokens end. */
 export type Cause = "revocation" | "deletion";
 
-const endTries = 4;
+/** Over a second and more in all: a Redis that was away for a moment is believed again within that time. */
+const endTries = 10;
 /** The most identities whose brackets are remembered; what is beyond was never promised. */
 const maxRemembered = 100_000;
 
