@@ -1,5 +1,6 @@
 /** `check`: reads the configuration as `start` would, and shows what is in effect, secrets as fingerprints. */
-import { describeConfig, loadConfig, processEnvironment } from "../src/config";
+import { loadConfig, processEnvironment } from "../src/config";
+import { describeConfig } from "../src/config/describe";
 import { asStartupError } from "../src/main";
 import { ownEmulatorPort, withOwnEmulator } from "./own-emulator";
 

@@ -1,6 +1,6 @@
 /** `new-key`: makes an API key and an encryption key, and says where each goes. */
 import { randomBytes } from "node:crypto";
-import { hashApiKey } from "../src/services/access/api-key-authenticator";
+import { hashApiKey } from "../src/services/access/api-key";
 import { StartupError } from "../src/main";
 
 /** Writes new keys to stdout. The API key itself is shown this once and stored nowhere. */

@@ -1,6 +1,7 @@
 /** When a gateway brings its own emulator along, and how it is then configured. */
 import { developmentAccessKey } from "../emulator/development";
-import { isProduction, namesResource, type Environment } from "../src/config";
+import { namesResource, type Environment } from "../src/config";
+import { isProduction } from "../src/config/variables";
 import { StartupError } from "../src/main";
 
 /**

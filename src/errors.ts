@@ -8,15 +8,15 @@
 const statusByCode = {
   /** An argument is out of range or malformed; `argument` names it. Correct it; the same request never succeeds. */
   BAD_USER_INPUT: 400,
-  /** No credential, or one that is not valid. Send `x-api-key` with a valid key. */
+  /** No credential, or one that is not valid. Send `Authorization: Bearer` with an access token, or `x-api-key`. */
   UNAUTHENTICATED: 401,
-  /** The caller is known but may not do this. Reserved: no access rule refuses a valid API key yet. */
+  /** The caller is known but may not do this: not its own identity, not its scopes, not its right. Do not retry. */
   FORBIDDEN: 403,
   /** No such identity in this resource: never made here, or deleted. Create one; do not retry. */
   IDENTITY_NOT_FOUND: 404,
   /** A revocation overtook the issuance again and again. Retry when the revocations are over. */
   TOKEN_REVOKED_DURING_ISSUE: 409,
-  /** Azure limits how often the resource may be asked. Retry after `retryAfterSeconds`. */
+  /** The caller, its address or the resource has reached a limit. Retry after `retryAfterSeconds`. */
   RATE_LIMITED: 429,
   /** A fault of the gateway, in its log under `errorId`. Report that id. */
   INTERNAL_SERVER_ERROR: 500,
@@ -26,6 +26,10 @@ const statusByCode = {
   UPSTREAM_UNAVAILABLE: 503,
   /** Azure has revoked or deleted, but the shared cache could not be cleared. Send the same mutation again. */
   CACHE_UNAVAILABLE: 503,
+  /** The directory of users' identities does not answer. Retry with back-off; who was served lately still is. */
+  DIRECTORY_UNAVAILABLE: 503,
+  /** The issuer of the access token does not tell its keys, so nobody can be recognised by one. Retry with back-off. */
+  ISSUER_UNAVAILABLE: 503,
 } as const;
 
 /** The codes of {@link GatewayError}. */
@@ -58,12 +62,11 @@ export class GatewayError extends Error {
     super(message);
     this.code = code;
     const status = statusByCode[code];
-    const wait = data.retryAfterSeconds;
-    this.extensions = {
-      code,
-      ...data,
-      http: wait === undefined ? { status } : { status, headers: new Map([["retry-after", String(wait)]]) },
-    };
+    const headers = new Map<string, string>();
+    if (data.retryAfterSeconds !== undefined) headers.set("retry-after", String(data.retryAfterSeconds));
+    // RFC 9110, section 11.6.1, and RFC 6750, section 3.
+    if (status === 401) headers.set("www-authenticate", "Bearer");
+    this.extensions = { code, ...data, http: headers.size === 0 ? { status } : { status, headers } };
   }
 }
 

@@ -6,28 +6,34 @@ import {
   ApolloServerPluginInlineTraceDisabled,
   ApolloServerPluginUsageReportingDisabled,
 } from "@apollo/server/plugin/disabled";
+import { callerAuthenticator, requestLimits, userIdentities, type DirectoryPace } from "./access-parts";
 import { ClosingList } from "./closing-list";
 import type { Config } from "./config";
 import { packageRoot } from "./package-root";
 import { accessRules } from "./resolvers/access-rules";
 import { identityByReference, IdentityResolver } from "./resolvers/identity-resolver";
 import { presentErrors } from "./resolvers/present-error";
+import { OwnIdentity } from "./resolvers/own-identity";
 import { requestContext, type RequestContext } from "./resolvers/request-context";
 import { TokenResolver } from "./resolvers/token-resolver";
+import { ViewerResolver } from "./resolvers/viewer-resolver";
 import { buildGatewaySchema } from "./schema/build-schema";
 import { knownOperationTypes } from "./schema/known-operation-types";
+import { addressGroup } from "./server/client-address";
 import { Explorer } from "./server/explorer";
 import { graphqlPath, HttpServer } from "./server/http-server";
 import { sandbox } from "./server/sandbox";
-import { ApiKeyAuthenticator } from "./services/access/api-key-authenticator";
-import { CallerAuthenticator } from "./services/access/caller-authenticator";
+import type { KeyTimings } from "./services/access/issuer-keys";
 import { AcsIdentityProvider } from "./services/azure/acs-identity-provider";
 import { UpstreamBudget, type BudgetOptions } from "./services/azure/upstream-budget";
 import { defaultAzureCredential } from "./services/azure/entra-credential";
 import { systemClock, type Clock } from "./services/clock";
 import { createRecords } from "./services/identities/create-records";
+import type { UserIdentities } from "./services/identities/directory/user-identities";
+import { IdentityLife } from "./services/identities/identity-life";
 import { IdentityService } from "./services/identities/identity-service";
 import { RedisConnection } from "./services/redis/redis-connection";
+import { createAudit, type Audit } from "./services/telemetry/audit";
 import { createEvents, type Events } from "./services/telemetry/events";
 import { readiness } from "./services/telemetry/health";
 import { createLogger } from "./services/telemetry/logger";
@@ -47,6 +53,10 @@ export interface Parts {
   readonly budget: Partial<BudgetOptions>;
   /** How soon creates that nobody was told of are swept. */
   readonly creates: Parameters<typeof createRecords>[4];
+  readonly audit: Audit;
+  /** How soon issuers are asked for their keys again. */
+  readonly issuerKeys: KeyTimings;
+  readonly directory: DirectoryPace;
 }
 
 /** A gateway that was built and does not listen yet. Disposing of it finishes requests in flight first. */
@@ -62,7 +72,7 @@ export interface Gateway extends AsyncDisposable {
   readonly typeDefs: string;
 }
 
-/** Builds the gateway that `config` describes. Rejects with `RedisUnusable` when its Redis is not there. */
+/** Builds the gateway that `config` describes. Rejects with `RedisUnusable` or `DatabaseUnusable` when what it names is not there. */
 export async function createGateway(config: Config, parts: Partial<Parts> = {}): Promise<Gateway> {
   const closing = new ClosingList();
   try {
@@ -76,19 +86,27 @@ export async function createGateway(config: Config, parts: Partial<Parts> = {}):
 async function build(config: Config, parts: Partial<Parts>, closing: ClosingList): Promise<Gateway> {
   const clock = parts.clock ?? systemClock;
   const events = parts.events ?? createEvents(createLogger(config.logLevel));
+  const audit = parts.audit ?? createAudit(config.audit, clock);
+  const around = { config, clock, events, closing };
   const redis = config.redis && closing.add(await RedisConnection.connect(config.redis, events));
   const azure = closing.add(await identityProvider(config, redis, clock, events, parts));
   const sealed = redis && { redis, cipher: new TokenCipher(keyRing(config, closing, events)) };
   const store: TokenStore<CachedToken> = sealed
     ? new SealedTokenStore(new RedisTokenStore(sealed.redis), sealed.cipher, events)
     : new MemoryTokenStore(clock, config.tokens.maxCachedIdentities);
+  const limits = requestLimits(around, redis, addressGroup);
   const tokens = closing.add(new TokenService(store, azure, clock, events, config.tokens.minRemainingMs));
   redis?.onBack(() => void tokens.storeIsBack());
-  const records = createRecords(sealed, azure, clock, events, parts.creates);
-  closing.add(records.sweeper).start();
+  const directory: { users?: UserIdentities | undefined } = {};
+  const isKept = (identityId: string) => directory.users?.isMapped(identityId) ?? Promise.resolve(false);
+  const records = createRecords(sealed, azure, clock, events, parts.creates, isKept);
   const identities = new IdentityService(azure, tokens, events, records);
-  const callers = new CallerAuthenticator(new ApiKeyAuthenticator(config.access.apiKeys));
-  const { schema, typeDefs } = await describeApi(tokens, identities);
+  const users = await userIdentities(around, identities, audit, parts.directory);
+  directory.users = users;
+  closing.add(records.sweeper).start();
+  const callers = callerAuthenticator(around, parts.issuerKeys);
+  const own = new OwnIdentity(users, config.directory?.maxDevices ?? 0);
+  const { schema, typeDefs } = await describeApi(tokens, new IdentityLife(identities, users), own);
   const { developmentKey } = config.access;
   const operations = readFileSync(join(packageRoot(), "operations", "quickstart.graphql"), "utf8");
   const apollo = new ApolloServer<RequestContext>({
@@ -117,9 +135,8 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   });
   const http = new HttpServer<RequestContext>(config.http, {
     apollo,
-    // A promise, so that a credential that is not valid becomes the operation's error.
     context: (request, info) =>
-      Promise.resolve().then(() => requestContext(credentialsOf(request.headers), info, callers, tokens)),
+      requestContext(credentialsOf(request.headers), info, { callers, limits, audit, tokens }),
     pages: config.explorer ? [explorer] : [],
     health: { ready: () => Promise.resolve(readiness(redis)) },
     onError: events.internalError,
@@ -135,14 +152,17 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
 /** The schema as SDL without building a gateway: resolvers are asked nothing while they are described. */
 export async function gatewayTypeDefs(): Promise<string> {
   const tokens = Object.create(TokenService.prototype) as TokenService;
-  const identities = Object.create(IdentityService.prototype) as IdentityService;
-  return (await describeApi(tokens, identities)).typeDefs;
+  const identities = Object.create(IdentityLife.prototype) as IdentityLife;
+  return (await describeApi(tokens, identities, new OwnIdentity(undefined, 0))).typeDefs;
 }
 
-function describeApi(tokens: TokenService, identities: IdentityService) {
-  return buildGatewaySchema([new TokenResolver(tokens), new IdentityResolver(identities)], accessRules, {
-    Identity: identityByReference,
-  });
+function describeApi(tokens: TokenService, identities: IdentityLife, own: OwnIdentity) {
+  const resolvers = [
+    new TokenResolver(tokens, own),
+    new IdentityResolver(identities, own),
+    new ViewerResolver(own),
+  ];
+  return buildGatewaySchema(resolvers, accessRules, { Identity: identityByReference });
 }
 
 async function identityProvider(

@@ -4,7 +4,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { developmentAccessKey, developmentSecondaryKey } from "../emulator/development";
-import { ConfigError, describeConfig, describeVariables, loadConfig, type Environment } from "../src/config";
+import { ConfigError, loadConfig, type Environment } from "../src/config";
+import { describeConfig } from "../src/config/describe";
+import { describeVariables } from "../src/config/variables";
 
 const acs = { ACS_CONNECTION_STRING: "endpoint=https://contoso.communication.azure.com/;accesskey=c2VjcmV0" };
 const key = (fill: number) => Buffer.alloc(32, fill).toString("base64");

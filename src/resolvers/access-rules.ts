@@ -1,20 +1,63 @@
 /** Who may call what; throws the gateway's own errors. */
 import type { AuthCheckerFn } from "type-graphql";
 import { badInput, GatewayError } from "../errors";
+import type { Caller } from "../services/access/caller";
+import type { Right } from "../services/access/rights";
+import { tokenScopes, type TokenScope } from "../services/tokens/token-scope";
+import type { Access } from "./access";
 import type { RequestContext } from "./request-context";
 
-/** type-graphql asks this for every field that is `@Authorized()`. It throws, because `false` would lose our codes. */
-export const accessRules: AuthCheckerFn<RequestContext> = ({ context }) => {
-  if (!context.caller) {
-    throw new GatewayError("UNAUTHENTICATED", "Send your API key in the header x-api-key.");
-  }
+/** type-graphql asks this for every field with `@Allow`. It throws, because `false` would lose our codes. */
+export const accessRules: AuthCheckerFn<RequestContext, Access> = ({ context }, [access]) => {
+  const caller = callerOf(context);
+  if (!access || (access.own && caller.user) || access.any === undefined) return true;
+  checkRight(caller, access.any);
   return true;
 };
 
-/** The identity that an operation is about. Services have none of their own, so they must name it. */
-export function actingOn(identityId: string | null | undefined): string {
-  if (identityId === undefined || identityId === null) {
-    throw badInput("input.identityId", "identityId is required: no identity is bound to an API key.");
-  }
-  return identityId;
+/** The caller. Throws `UNAUTHENTICATED` when no credential was sent. */
+export function callerOf({ caller }: RequestContext): Caller {
+  if (caller) return caller;
+  throw new GatewayError(
+    "UNAUTHENTICATED",
+    "Send an access token in the header Authorization: Bearer <token>, or an API key in the header x-api-key.",
+  );
+}
+
+/** Throws `FORBIDDEN` unless the caller has the right. */
+export function checkRight(caller: Caller, right: Right): void {
+  if (caller.rights.has(right)) return;
+  throw new GatewayError("FORBIDDEN", `This needs the right ${right}, which this caller does not have.`);
+}
+
+/** Throws `FORBIDDEN` unless the caller may have tokens with all of these scopes. */
+export function checkScopes(caller: Caller, scopes: readonly TokenScope[]): void {
+  if (scopes.every((scope) => caller.scopes.has(scope))) return;
+  const allowed = tokenScopes.filter((scope) => caller.scopes.has(scope)).map(nameInSchema);
+  throw new GatewayError(
+    "FORBIDDEN",
+    `This caller may have tokens with the scopes ${allowed.join(", ")}, and no others.`,
+    { argument: "input.scopes" },
+  );
+}
+
+/** The same answer whether the identity is somebody else's or nobody's, so that nobody can find out which. */
+export function notYours(right: Right): GatewayError {
+  return new GatewayError(
+    "FORBIDDEN",
+    `This is not your identity. Leave identityId out for your own; the right ${right} would allow any.`,
+  );
+}
+
+/** Throws `BAD_USER_INPUT` unless the label has 1 to 64 letters, digits, dots, dashes, underscores or spaces. */
+export function checkDevice(device: string, argument: string): string {
+  if (/^[\p{L}\p{N}._-][\p{L}\p{N}._ -]{0,63}$/u.test(device)) return device;
+  throw badInput(
+    argument,
+    "device is a label of 1 to 64 letters, digits, dots, dashes, underscores and spaces, such as phone.",
+  );
+}
+
+function nameInSchema(scope: TokenScope): string {
+  return scope.toUpperCase().replaceAll(".", "_");
 }

@@ -1,38 +1,133 @@
-/** One request's caller, cancellation and DataLoaders. */
+/** One request's caller, limits, audit, cancellation and DataLoaders. */
 import DataLoader from "dataloader";
+import { GatewayError } from "../errors";
 import type { Caller } from "../services/access/caller";
 import type { CallerAuthenticator, Credentials } from "../services/access/caller-authenticator";
+import type { RequestLimits } from "../services/access/request-limits";
+import type { CreateCall } from "../services/identities/identity-service";
+import type { Actor, Audit, AuditedAction, AuditRecord } from "../services/telemetry/audit";
 import type { CachedTokenSummary, TokenService } from "../services/tokens/token-service";
 
-/** What becomes of a request. */
+/** What becomes of a request, and where it came from. */
 export interface AnsweredRequest {
+  /** Sent back as `x-request-id`. */
+  readonly id: string;
+  /** The client's address. */
+  readonly address: string;
   /** Aborted when the client disconnects. */
   readonly signal: AbortSignal;
   /** Resolves when the exchange is over: whether the client was sent an answer with data. */
   readonly answered: Promise<boolean>;
 }
 
+/** What an audited action is about; filled in as it becomes known. */
+export type About = {
+  -readonly [
+    Name in keyof Omit<AuditRecord, "action" | "outcome" | "caller" | "address" | "requestId">
+  ]: AuditRecord[Name];
+};
+
 /** What resolvers know of the request that they answer. */
 export interface RequestContext {
   /** Who is calling; undefined when no credential was sent. */
   readonly caller: Caller | undefined;
-  readonly request: AnsweredRequest;
+  /** What services are told of whoever waits for them. */
+  readonly call: CreateCall;
   /** What is cached per identity: the lookups of one request cost one round trip. */
   readonly cachedTokens: DataLoader<string, CachedTokenSummary[]>;
+  /** Runs an action and enters in the audit what it was about and how it ended. */
+  audited<T>(action: AuditedAction, about: About, act: () => Promise<T>): Promise<T>;
 }
 
-/** The context of one request. Throws `UNAUTHENTICATED` when a credential was sent that is not valid. */
-export function requestContext(
+/** What a context is made with. */
+export interface ContextParts {
+  readonly callers: CallerAuthenticator;
+  readonly limits: RequestLimits;
+  readonly audit: Audit;
+  readonly tokens: Pick<TokenService, "cachedTokens">;
+}
+
+/**
+ * The context of one request. Throws `UNAUTHENTICATED` when a credential was sent that is not valid,
+ * `ISSUER_UNAVAILABLE`, and `RATE_LIMITED` when the caller, or a stranger's address, has sent too many requests.
+ */
+export async function requestContext(
   credentials: Credentials,
   request: AnsweredRequest,
-  callers: CallerAuthenticator,
-  tokens: Pick<TokenService, "cachedTokens">,
-): RequestContext {
-  const caller = callers.authenticate(credentials);
+  { callers, limits, audit, tokens }: ContextParts,
+): Promise<RequestContext> {
+  const caller = await authenticated(credentials, request, callers, limits, audit);
+  if (caller) limits.admitCaller(caller);
+  const actor = caller && actorOf(caller);
+  const enter = (action: AuditedAction, outcome: AuditRecord["outcome"], about: About) => {
+    audit.record({
+      action,
+      outcome,
+      caller: actor,
+      ...about,
+      address: request.address,
+      requestId: request.id,
+    });
+  };
   return {
     caller,
-    request,
+    call: new Call(request, caller, limits),
     // Batches only: a mutation later in the same document may change what an earlier one has looked up.
     cachedTokens: new DataLoader((ids) => tokens.cachedTokens(ids), { cache: false, maxBatchSize: 100 }),
+    audited: async (action, about, act) => {
+      try {
+        const result = await act();
+        enter(action, "ok", about);
+        return result;
+      } catch (error) {
+        enter(action, error instanceof GatewayError ? error.code : "INTERNAL_SERVER_ERROR", about);
+        throw error;
+      }
+    },
   };
+}
+
+/** Made on the request's own objects, so that what nobody asks for is never made. */
+class Call implements CreateCall {
+  constructor(
+    private readonly request: AnsweredRequest,
+    private readonly caller: Caller | undefined,
+    private readonly limits: RequestLimits,
+  ) {}
+
+  get signal(): AbortSignal {
+    return this.request.signal;
+  }
+
+  get answered(): Promise<boolean> {
+    return this.request.answered;
+  }
+
+  get account() {
+    return this.caller && this.limits.accountOf(this.caller, this.request.address);
+  }
+}
+
+async function authenticated(
+  credentials: Credentials,
+  { address, id: requestId }: AnsweredRequest,
+  callers: CallerAuthenticator,
+  limits: RequestLimits,
+  audit: Audit,
+): Promise<Caller | undefined> {
+  // A service has a limit of its own, and all its users' requests come from its address. Who is none is a stranger.
+  const asService = credentials.apiKey !== undefined && credentials.authorization === undefined;
+  if (!asService) limits.admitAddress(address);
+  try {
+    return await callers.authenticate(credentials);
+  } catch (error) {
+    const outcome = error instanceof GatewayError ? error.code : "INTERNAL_SERVER_ERROR";
+    audit.record({ action: "caller.authenticate", outcome, caller: undefined, address, requestId });
+    if (asService) limits.admitAddress(address);
+    throw error;
+  }
+}
+
+function actorOf({ kind, name, user }: Caller): Actor {
+  return user ? { kind, name, issuer: user.issuer } : { kind, name };
 }

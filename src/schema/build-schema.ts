@@ -12,7 +12,7 @@ import {
 } from "./entity-references";
 
 /** The newest federation version that the pinned `@apollo/subgraph` knows and all common gateways compose. */
-const link = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])`;
+const link = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@authenticated", "@key", "@requiresScopes"])`;
 
 /** A resolver object made by the composition root, and what type-graphql knows of its class. */
 export type ResolverInstance = object;
@@ -21,9 +21,9 @@ export type ResolverInstance = object;
  * The schema that `resolvers` describe, as a Federation 2 subgraph. The instances are used as they are, so two
  * gateways in one process stay apart. `typeDefs` is what the registry and `schema.graphql` hold.
  */
-export async function buildGatewaySchema<TContext extends object>(
+export async function buildGatewaySchema<TContext extends object, TAccess extends object>(
   resolvers: readonly ResolverInstance[],
-  authChecker: AuthChecker<TContext>,
+  authChecker: AuthChecker<TContext, TAccess>,
   entities: EntityReferences,
 ): Promise<{ readonly schema: GraphQLSchema; readonly typeDefs: string }> {
   const byClass = new Map(resolvers.map((resolver) => [resolver.constructor, resolver]));

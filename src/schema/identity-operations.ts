@@ -19,6 +19,13 @@ export class CreateIdentityInput {
       "The token's lifetime in minutes: 60 to 1440, 1440 when left out. Only together with scopes.",
   })
   expiresInMinutes?: number | null;
+
+  @Field(() => Int, {
+    nullable: true,
+    description:
+      "Delete the identity by itself so many minutes from now: 60 to 525600. For guests who need it for one meeting. It stays when left out. The gateway must have a directory (DATABASE_URL or DIRECTORY_PATH).",
+  })
+  deleteAfterMinutes?: number | null;
 }
 
 /** What `createIdentity` answers. */
@@ -34,8 +41,18 @@ export class CreateIdentityPayload {
 /** Which identity to delete. */
 @InputType({ description: "Which identity to delete." })
 export class DeleteIdentityInput {
-  @Field(() => ID, { description: "The identity to delete, with all its tokens and chat data." })
-  identityId!: string;
+  @Field(() => ID, {
+    nullable: true,
+    description:
+      "The identity to delete, with all its tokens and chat data. A user leaves it out for his own; a service must give it.",
+  })
+  identityId?: string | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description: "Your identity for this device, instead of your own.",
+  })
+  device?: string | null;
 }
 
 /** What `deleteIdentity` answers. */

@@ -10,9 +10,17 @@ import { TokenScope } from "./token-scope";
 export class IssueTokenInput {
   @Field(() => ID, {
     nullable: true,
-    description: "The identity that the token is for. Required: no identity is bound to an API key.",
+    description:
+      "The identity that the token is for. A user leaves it out for his own, which is made on first use; a service must give it.",
   })
   identityId?: string | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      "Your identity for this device, such as `phone`, instead of your own: 1 to 64 letters, digits, dots, dashes, underscores and spaces.",
+  })
+  device?: string | null;
 
   @Field(() => [TokenScope], {
     description: "What the token is to allow: at least one. Order and repetition do not matter.",
@@ -50,9 +58,15 @@ export class IssueTokenPayload {
 export class RevokeTokensInput {
   @Field(() => ID, {
     nullable: true,
-    description: "The identity whose tokens end. Required: no identity is bound to an API key.",
+    description: "The identity whose tokens end. A user leaves it out for his own; a service must give it.",
   })
   identityId?: string | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description: "Your identity for this device, such as `phone`, instead of your own.",
+  })
+  device?: string | null;
 }
 
 /** What `revokeTokens` answers. */

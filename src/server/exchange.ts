@@ -1,6 +1,7 @@
 /** One request and its answer: the id both are known by, the signal that the client has gone, and the writing of the answer. */
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ClientAddress } from "./client-address";
 
 /** What a client may choose as a request id: short, and harmless in a log or a header. */
 const wellFormedId = /^[\w.:+/=-]{1,128}$/;
@@ -9,6 +10,8 @@ const wellFormedId = /^[\w.:+/=-]{1,128}$/;
 export interface RequestInfo {
   /** The client's `x-request-id` if it is well-formed, else a new UUID. Sent back as `x-request-id`. */
   readonly id: string;
+  /** The client's address, as far as it can be known. Found out on first use. */
+  readonly address: string;
   /** Aborts when the client disconnects before it has its answer. Made on first use. */
   readonly signal: AbortSignal;
   /**
@@ -31,12 +34,14 @@ export class Exchange implements RequestInfo {
   #controller: AbortController | undefined;
   #answered: Promise<boolean> | undefined;
   #tellsData = false;
+  #address: string | undefined;
 
   constructor(
     readonly request: IncomingMessage,
     readonly response: ServerResponse,
     /** Read when the answer is written: is this to be the connection's last? */
     private readonly closing: () => boolean,
+    private readonly addressOf: ClientAddress,
   ) {
     const given = request.headers["x-request-id"];
     this.id = typeof given === "string" && wellFormedId.test(given) ? given : randomUUID();
@@ -57,6 +62,10 @@ export class Exchange implements RequestInfo {
       else response.once("close", gone);
     }
     return this.#controller.signal;
+  }
+
+  get address(): string {
+    return (this.#address ??= this.addressOf(this.request));
   }
 
   get answered(): Promise<boolean> {

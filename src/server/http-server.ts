@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { ApolloServer, BaseContext } from "@apollo/server";
 import { answerBrokenRequest } from "./broken-requests";
+import { clientAddress, type ClientAddress } from "./client-address";
 import { Cors, type CorsOrigins } from "./cors";
 import { Exchange } from "./exchange";
 import { GraphqlRoute, type MakeContext } from "./graphql-route";
@@ -22,6 +23,8 @@ export interface HttpOptions {
   readonly bodyLimitBytes: number;
   /** Web origins that may call from a browser. Empty: none, and no CORS header at all. */
   readonly corsOrigins: CorsOrigins;
+  /** Proxies whose `x-forwarded-for` is believed; none when left out. */
+  readonly trustedProxies?: readonly string[];
   /** A request, body included, must have arrived within this time. */
   readonly requestTimeoutMs: number;
   /** Its headers must have arrived within this time. Counts only if shorter than `requestTimeoutMs`. */
@@ -57,6 +60,7 @@ export class HttpServer<TContext extends BaseContext> {
   readonly #graphql: GraphqlRoute<TContext>;
   readonly #pages: readonly Page[];
   readonly #lastResponse = new WeakMap<Duplex, ServerResponse>();
+  readonly #addressOf: ClientAddress;
   readonly #isDraining = (): boolean => this.#draining;
   #draining = false;
   #inFlight = 0;
@@ -68,6 +72,7 @@ export class HttpServer<TContext extends BaseContext> {
     private readonly parts: HttpParts<TContext>,
   ) {
     const { apollo, context, health, pages = [], onError } = parts;
+    this.#addressOf = clientAddress(options.trustedProxies ?? []);
     this.#cors = new Cors(options.corsOrigins);
     this.#graphql = new GraphqlRoute(apollo, context, this.#cors, options.bodyLimitBytes);
     this.#pages = [
@@ -99,7 +104,7 @@ export class HttpServer<TContext extends BaseContext> {
         "EXPECTATION_FAILED",
         "The only expectation that can be met is 100-continue.",
       );
-      this.#refuse(new Exchange(request, response, this.#isDraining), refusal);
+      this.#refuse(new Exchange(request, response, this.#isDraining, this.#addressOf), refusal);
     });
     this.#server.on("clientError", (error: Error, socket) => {
       answerBrokenRequest(error, socket, this.#lastResponse.get(socket));
@@ -164,7 +169,7 @@ export class HttpServer<TContext extends BaseContext> {
   readonly #serve = (request: IncomingMessage, response: ServerResponse): void => {
     this.#lastResponse.set(request.socket, response);
     this.#inFlight++;
-    const exchange = new Exchange(request, response, this.#isDraining);
+    const exchange = new Exchange(request, response, this.#isDraining, this.#addressOf);
     this.#route(exchange)
       .catch((error: unknown) => {
         this.#refuse(exchange, error);

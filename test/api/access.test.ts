@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import { ViewerDocument } from "../../operations/generated/operations";
-import { hashApiKey } from "../../src/services/access/api-key-authenticator";
+import { hashApiKey } from "../../src/services/access/api-key";
 import { GraphqlClient } from "../support/graphql-client";
 import { developmentKey, startWorld, type World } from "../support/world";
 
@@ -10,7 +10,7 @@ const serviceKey = randomBytes(32).toString("base64url");
 let world: World;
 beforeAll(async () => {
   world = await startWorld({
-    environment: { API_KEYS: `backend:${hashApiKey(serviceKey).toString("hex")}` },
+    environment: { API_KEYS: `backend:${hashApiKey(serviceKey).toString("hex")} rights=all` },
   });
 });
 afterAll(async () => {

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { CreateIdentityAndTokenDocument, IssueTokenDocument } from "../../operations/generated/operations";
-import { ConfigError, describeConfig, loadConfig, type Environment } from "../../src/config";
+import { ConfigError, loadConfig, type Environment } from "../../src/config";
+import { describeConfig } from "../../src/config/describe";
 import { parseEncryptionKeys } from "../../src/services/tokens/encryption-keys";
 import { FileKeyRing } from "../../src/services/tokens/key-ring";
 import { announced, Program } from "../commands/program";
@@ -37,7 +38,7 @@ function open(text: string) {
   const events = recordEvents();
   const signals = new EventEmitter();
   const ring = new FileKeyRing(
-    parseEncryptionKeys(text).keys ?? [],
+    parseEncryptionKeys(text).value ?? [],
     { path: file, intervalMs: 10, signals },
     events,
   );

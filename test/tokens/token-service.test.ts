@@ -96,7 +96,7 @@ it("shares no cached token with who came after a revocation that overtook it on 
   const bothArrive = store.hold();
   missArrives();
   while (store.asked === asked) await new Promise((resolve) => setImmediate(resolve));
-  await elsewhere.revoke(identityId);
+  await elsewhere.revoke(identityId, {});
   const late = tokens.issue(request, {});
   bothArrive();
 
@@ -140,7 +140,7 @@ it("takes no token from a run of before a revocation that the store has yet to b
   const early = tokens.issue(request, {});
   await until(() => Promise.resolve(emulator.worked("issueAccessToken") === 1));
   store.away = true;
-  await expect(tokens.revoke(identityId)).rejects.toMatchObject({ code: "CACHE_UNAVAILABLE" });
+  await expect(tokens.revoke(identityId, {})).rejects.toMatchObject({ code: "CACHE_UNAVAILABLE" });
   const late = tokens.issue(request, {});
   // The store is back before the revocation is told to it, and takes the early token, which is dead.
   await new Promise((resolve) => setImmediate(resolve));

@@ -1,31 +1,48 @@
 /** API key → Caller, in constant time. */
-import { createHash, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
+import type { Clock } from "../clock";
+import { hashApiKey, type ApiKey } from "./api-key";
 import type { Caller } from "./caller";
+import { withParts } from "./scope-policy";
 
-/** A key that may call, without the key. */
-export interface ApiKey {
-  /** What the key is called in answers and logs. */
-  readonly name: string;
-  /** SHA-256 of the key. A fast hash is enough, because keys are long and random. */
-  readonly hash: Buffer;
+/** The keys in force, asked anew for each request. */
+export interface ApiKeys {
+  current(): readonly ApiKey[];
 }
 
-/** SHA-256 of an API key as it was sent. */
-export function hashApiKey(key: string): Buffer {
-  return createHash("sha256").update(key).digest();
-}
-
-/** Knows the configured keys by their hashes. */
+/** Knows the keys in force by their hashes. */
 export class ApiKeyAuthenticator {
-  constructor(private readonly keys: readonly ApiKey[]) {}
+  private readonly callers = new WeakMap<ApiKey, Caller>();
 
-  /** The caller whose key this is, or undefined. Every configured key is compared, whichever matches. */
+  constructor(
+    private readonly keys: ApiKeys,
+    private readonly clock: Clock,
+  ) {}
+
+  /** The caller whose key this is; undefined for a wrong or expired key. Every key is compared, whichever matches. */
   authenticate(presented: string): Caller | undefined {
     const hash = hashApiKey(presented);
     let found: ApiKey | undefined;
-    for (const key of this.keys) {
+    for (const key of this.keys.current()) {
       if (timingSafeEqual(key.hash, hash)) found = key;
     }
-    return found && { kind: "service", name: found.name };
+    if (!found || (found.expiresAt !== undefined && found.expiresAt <= this.clock.now())) return undefined;
+    return this.callerOf(found);
+  }
+
+  private callerOf(key: ApiKey): Caller {
+    const known = this.callers.get(key);
+    if (known) return known;
+    const caller: Caller = {
+      kind: "service",
+      id: `key:${key.name}`,
+      name: key.name,
+      rights: new Set(key.rights),
+      scopes: withParts(key.scopes),
+      user: undefined,
+      requestsPerMinute: key.requestsPerMinute,
+    };
+    this.callers.set(key, caller);
+    return caller;
   }
 }

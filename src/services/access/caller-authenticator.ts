@@ -2,6 +2,7 @@
 import { GatewayError } from "../../errors";
 import type { ApiKeyAuthenticator } from "./api-key-authenticator";
 import type { Caller } from "./caller";
+import type { OidcAuthenticator } from "./oidc-authenticator";
 
 /** The headers that can carry a credential. */
 export interface Credentials {
@@ -13,23 +14,42 @@ export interface Credentials {
 
 /** Verifies whatever credential a request carries. */
 export class CallerAuthenticator {
-  constructor(private readonly apiKeys: ApiKeyAuthenticator) {}
+  constructor(
+    private readonly apiKeys: ApiKeyAuthenticator,
+    /** Undefined: no issuer is trusted, so there are no access tokens. */
+    private readonly accessTokens: OidcAuthenticator | undefined,
+  ) {}
 
   /**
    * The caller; undefined when no credential was sent, which is for the access rules to judge. A credential that is
-   * sent but not valid is refused here with `UNAUTHENTICATED`, even if the operation would be open to everyone.
+   * sent but not valid is refused here with `UNAUTHENTICATED`, even if the operation would be open to everyone; so
+   * are two credentials, for who calls must not depend on which of them is looked at first.
    */
-  authenticate({ apiKey, authorization }: Credentials): Caller | undefined {
-    if (authorization !== undefined) {
-      throw new GatewayError(
-        "UNAUTHENTICATED",
-        "This gateway takes no Authorization header: send your API key in the header x-api-key.",
+  authenticate({ apiKey, authorization }: Credentials): Caller | undefined | Promise<Caller> {
+    if (authorization === undefined) return apiKey === undefined ? undefined : this.byApiKey(apiKey);
+    if (!this.accessTokens) {
+      throw unauthenticated(
+        "This gateway trusts no issuer of access tokens: leave the Authorization header out and send your API key in the header x-api-key.",
       );
     }
-    if (apiKey === undefined) return undefined;
+    if (apiKey !== undefined) {
+      throw unauthenticated("Send either an access token or an API key, not both.");
+    }
+    // RFC 9110, section 11.1: the name of the scheme is case-insensitive.
+    const token = /^bearer +([\w.~+/-]+=*) *$/i.exec(authorization)?.[1];
+    if (token === undefined) {
+      throw unauthenticated("The Authorization header must be: Bearer <access token>.");
+    }
+    return this.accessTokens.authenticate(token);
+  }
+
+  private byApiKey(apiKey: string): Caller {
     const caller = this.apiKeys.authenticate(apiKey);
-    if (!caller)
-      throw new GatewayError("UNAUTHENTICATED", "The API key in the header x-api-key is not valid.");
+    if (!caller) throw unauthenticated("The API key in the header x-api-key is not valid, or has expired.");
     return caller;
   }
+}
+
+function unauthenticated(message: string): GatewayError {
+  return new GatewayError("UNAUTHENTICATED", message);
 }

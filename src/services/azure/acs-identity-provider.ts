@@ -105,12 +105,12 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
     call: CreateOptions,
   ): Promise<{ readonly identityId: string; readonly token?: IssuedToken }> {
     if (!token) {
-      const identityId = await this.once("createIdentity", async (options) =>
+      const identityId = await this.once("createIdentity", call, async (options) =>
         this.named(await this.client.createUser(options), call),
       );
       return { identityId };
     }
-    return this.once("createIdentityWithToken", async (options) => {
+    return this.once("createIdentityWithToken", call, async (options) => {
       const answer = await this.client.createUserAndToken([...token.scopes], {
         ...options,
         tokenExpiresInMinutes: token.lifetimeMinutes,
@@ -193,7 +193,7 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
   }
 
   /** Whoever created an identity must be told its id, so neither a deadline nor a caller that leaves cancels it. */
-  private once<T>(operation: Operation, send: Send<T>): Promise<T> {
+  private once<T>(operation: Operation, { account }: CallOptions, send: Send<T>): Promise<T> {
     const deadlineMs = Math.max(createPatienceMs, this.deadlineMs);
     const patience = {
       attempts: 1,
@@ -201,7 +201,7 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
       turnMs: this.deadlineMs * turnShare,
       overdueMs: this.deadlineMs,
     };
-    return this.calls.run(operation, {}, patience, send).catch((error: unknown) => {
+    return this.calls.run(operation, { account }, patience, send).catch((error: unknown) => {
       throw inOurWords(error);
     });
   }

@@ -8,8 +8,18 @@ export interface IssuedToken {
   readonly expiresOn: number;
 }
 
+/** Whose call it is. Calls that belong to nobody are not held against anybody. */
+export interface Account {
+  /** Tells it from the others. */
+  readonly id: string;
+  /** Called once for each call to Azure, before it is made. Throws `RATE_LIMITED` when it is one too many. */
+  charge(): void;
+}
+
 /** What every call takes. */
 export interface CallOptions {
+  /** On whose account it is made. */
+  readonly account?: Account | undefined;
   /** Cancels the call when nobody waits for it any more. */
   readonly signal?: AbortSignal;
   /** Nobody waits for it: it gives way to calls that somebody waits for. */

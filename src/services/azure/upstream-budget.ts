@@ -6,6 +6,7 @@ import type { Events } from "../telemetry/events";
 import { rateLimited } from "./rate-limited";
 import { SharedWindow } from "./shared-window";
 import { SlidingWindow, type Turn } from "./sliding-window";
+import { UpstreamShares } from "./upstream-shares";
 import { UpstreamHolds, type Pass } from "./upstream-holds";
 import { defaultIssuances, limitOf, limitWindowMs, type Operation } from "./upstream-operation";
 
@@ -33,6 +34,8 @@ export interface TurnRequest {
   readonly signal?: AbortSignal | undefined;
   /** Leaves half of the limit to the others, and does not wait. */
   readonly background?: boolean | undefined;
+  /** Who is to have no more than his share; undefined: nobody in particular. */
+  readonly account?: string | undefined;
 }
 
 /**
@@ -45,6 +48,8 @@ const margin = 1.03;
 class OperationBudget {
   private readonly own: SlidingWindow;
   private readonly shared: SharedWindow | undefined;
+  /** Of callers. */
+  readonly shares: UpstreamShares;
   private readonly limit: number;
   private readonly share: number;
   private readonly windowMs: number;
@@ -54,7 +59,7 @@ class OperationBudget {
   private noTurnBefore = -Infinity;
 
   constructor(
-    operation: Operation,
+    private readonly operation: Operation,
     options: BudgetOptions,
     redis: Pick<RedisConnection, "script"> | undefined,
     private readonly events: Pick<Events, "budgetUnavailable"> | undefined,
@@ -63,7 +68,8 @@ class OperationBudget {
     this.limit = limitOf(operation, options.issuances);
     this.share = Math.max(1, Math.floor(this.limit / (redis ? options.replicas : 1)));
     this.own = new SlidingWindow(this.windowMs, this.limit);
-    this.shared = redis && new SharedWindow(redis, operation, this.limit, this.windowMs);
+    this.shared = redis && new SharedWindow(redis, this.windowMs);
+    this.shares = new UpstreamShares(operation, this.limit, this.windowMs, options.replicas, this.shared);
   }
 
   async reserve(patienceMs: number, background: boolean): Promise<Turn> {
@@ -107,7 +113,8 @@ class OperationBudget {
   private async ask(patienceMs: number, background: boolean): Promise<Turn | undefined> {
     for (const end = performance.now() + patienceMs; ;) {
       try {
-        return await this.shared?.reserve(patienceMs, background);
+        const limit = background ? Math.max(1, Math.floor(this.limit / 2)) : this.limit;
+        return await this.shared?.reserve(this.operation, { limit, patienceMs });
       } catch (error) {
         const reason = reasonOf(error);
         // Redis may have given the turn, and too late said so: to take one of our own as well would be one too many.
@@ -146,8 +153,17 @@ export class UpstreamBudget {
    * Resolves when it is the caller's turn to send; the caller tells the pass what became of it, and disposes of it.
    * Rejects with `RATE_LIMITED` as soon as it is known that the caller cannot wait, or with the signal's reason.
    */
-  async turn(operation: Operation, { patienceMs, signal, background = false }: TurnRequest): Promise<Pass> {
+  async turn(operation: Operation, request: TurnRequest): Promise<Pass> {
+    const { patienceMs, signal, background = false, account } = request;
     const end = performance.now() + (background ? 0 : patienceMs);
+    const budget = this.budgets[operation];
+    let mayQueue = true;
+    if (account !== undefined && !background) {
+      const { granted, waitMs, big } = await budget.shares.enter(account, patienceMs);
+      if (!granted) throw rateLimited(waitMs);
+      await pause(waitMs, signal);
+      mayQueue = !big;
+    }
     for (;;) {
       const leftMs = Math.max(0, end - performance.now());
       const pass = this.holds.enter(operation, leftMs);
@@ -157,7 +173,7 @@ export class UpstreamBudget {
         continue;
       }
       try {
-        const { granted, waitMs } = await this.budgets[operation].reserve(leftMs, background);
+        const { granted, waitMs } = await budget.reserve(mayQueue ? leftMs : 0, background);
         if (!granted) throw rateLimited(waitMs);
         await pause(waitMs, signal);
         if (pass.go()) return pass;

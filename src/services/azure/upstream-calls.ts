@@ -43,6 +43,7 @@ export class UpstreamCalls {
 
   /** Throws {@link UpstreamFailure}, or a `GatewayError` when nothing was sent: budget used up, circuit open. */
   async run<T>(operation: Operation, call: CallOptions, patience: Patience, send: Send<T>): Promise<T> {
+    call.account?.charge();
     using deadline = startDeadline(patience.deadlineMs, call.signal);
     const cancel = deadline.signal;
     const startedAt = performance.now();
@@ -54,11 +55,12 @@ export class UpstreamCalls {
     let last: UpstreamFailure | undefined;
     for (let attempt = 1; ; attempt++) {
       try {
-        const { background } = call;
+        const { background, account } = call;
         const leftMs = () => (background ? 0 : Math.max(0, turnEnd - performance.now()));
         await this.breaker.ready(operation, leftMs(), cancel);
         const patienceMs = leftMs();
-        using pass = await this.budget.turn(operation, { patienceMs, signal: cancel, background });
+        const request = { patienceMs, signal: cancel, background, account: account?.id };
+        using pass = await this.budget.turn(operation, request);
         return await this.connections.run(operation, cancel, () =>
           this.watched(operation, patience.overdueMs, () =>
             this.attempt({ operation, attempt, attemptMs, cancel, caller: call.signal, pass }, send),

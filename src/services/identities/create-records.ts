@@ -31,9 +31,10 @@ export function createRecords(
   clock: Clock,
   events: CreateEvents,
   options: { readonly sweep?: Partial<SweepOptions>; readonly timings?: Partial<CreateTimings> } = {},
+  isKept?: (identityId: string) => Promise<boolean>,
 ): CreateRecords & { readonly sweeper: OrphanSweeper } {
   const timings = { ...createTimings, ...options.timings };
   const shared = store && new RedisCreateJournal(store.redis, store.cipher, timings);
   const journal = new FallbackCreateJournal(new MemoryCreateJournal(clock, timings), shared, events);
-  return { journal, sweeper: new OrphanSweeper(journal, azure, events, options.sweep) };
+  return { journal, sweeper: new OrphanSweeper(journal, azure, events, options.sweep, isKept) };
 }

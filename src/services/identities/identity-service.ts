@@ -31,6 +31,22 @@ export interface CreateCall extends CallOptions {
    * caller was gone or got an error instead. Without it, what `create` resolves with counts as told.
    */
   readonly answered?: Promise<boolean>;
+  /**
+   * Asked, as soon as the identity is known and entered, whether somebody keeps it. `lost`: nobody does, and it is
+   * deleted. `unknown`: it stays in the journal, and the sweeper asks again before it deletes it.
+   */
+  readonly keep?: (identityId: string) => Promise<Kept>;
+}
+
+/** Whether an identity that was made is kept. */
+export type Kept = "kept" | "lost" | "unknown";
+
+/** Nobody keeps the identity that was made, as far as is known. */
+export class NotKept extends Error {
+  override readonly name = "NotKept";
+  constructor(readonly kept: Exclude<Kept, "kept">) {
+    super("Nobody keeps the identity that was made.");
+  }
 }
 
 interface TokenWish {
@@ -54,7 +70,7 @@ export class IdentityService {
   async create(wanted: NewIdentity, call: CreateCall): Promise<CreatedIdentity> {
     const wish = tokenWish(wanted);
     const create = await this.records.journal.begin();
-    const asked = this.ask(wish);
+    const asked = this.ask(wish, call);
     const outcome = await within(this.azure.deadlineMs, asked);
     if (!outcome) {
       // Azure may still answer, and what it then says is worth to be known.
@@ -68,26 +84,29 @@ export class IdentityService {
     try {
       return await this.handOver(create, outcome, wish, call);
     } catch (error) {
-      this.inBackground(this.putAside(create, outcome));
+      const inDoubt = error instanceof NotKept && error.kept === "unknown";
+      if (!inDoubt) this.inBackground(this.putAside(create, outcome));
       throw error;
     }
   }
 
   /** Deletes an identity with all its tokens and data; one that is gone already counts as deleted. */
-  async delete(identityId: string): Promise<void> {
+  async delete(identityId: string, { account }: Pick<CallOptions, "account">): Promise<void> {
     checkIdentityId(identityId, "input.identityId");
-    await this.tokens.endTokens(identityId, "deletion", () => this.azure.deleteIdentity(identityId, {}));
+    await this.tokens.endTokens(identityId, "deletion", () =>
+      this.azure.deleteIdentity(identityId, { account }),
+    );
     this.events.identityDeleted();
   }
 
   /** Asks Azure, whoever stops to wait for it: an id that nobody hears cannot be deleted. Never rejects. */
-  private async ask(wish: TokenWish | undefined): Promise<CreateOutcome> {
+  private async ask(wish: TokenWish | undefined, { account }: CallOptions): Promise<CreateOutcome> {
     let named: string | undefined;
     const onIdentity = (identityId: string) => {
       named = identityId;
     };
     try {
-      const { identityId, token } = await this.azure.createIdentity(wish, { onIdentity });
+      const { identityId, token } = await this.azure.createIdentity(wish, { onIdentity, account });
       return { kind: "made", identityId, token };
     } catch (error) {
       return failedCreate(error, named);
@@ -105,6 +124,8 @@ export class IdentityService {
       journal.created(create, identityId),
       wish && token && this.tokens.remember(identityId, wish.scopes, wish.lifetimeMinutes, token),
     ]);
+    const kept = (await call.keep?.(identityId)) ?? "kept";
+    if (kept !== "kept") throw new NotKept(kept);
     if (!(await journal.answering(create))) throw notInTime();
     if (call.signal?.aborted) throw callerGone();
     this.events.identityCreated({ withToken: wish !== undefined });

@@ -32,7 +32,7 @@ export const sweepDefaults: SweepOptions = {
   giveUpMs: createTimings.keepMs - 60 * 60_000,
 };
 
-type Deletion = "deleted" | "notOurs" | "azureIsAway";
+type Deletion = "settled" | "notOurs" | "azureIsAway";
 
 /** Closing waits this long for what is under way. */
 const closeMs = 1_000;
@@ -51,6 +51,8 @@ export class OrphanSweeper implements AsyncDisposable {
     private readonly azure: Pick<IdentityProvider, "deleteIdentity">,
     private readonly events: Pick<Events, "orphanDeleted" | "createLost" | "internalError">,
     options: Partial<SweepOptions> = {},
+    /** Whether somebody keeps an identity although its create never ended: then it is no orphan. */
+    private readonly isKept: (identityId: string) => Promise<boolean> = () => Promise.resolve(false),
   ) {
     this.options = { ...sweepDefaults, ...options };
   }
@@ -99,7 +101,7 @@ export class OrphanSweeper implements AsyncDisposable {
         const outcome: Deletion = azureIsAway
           ? "azureIsAway"
           : await this.deleteOrphan(entry, entry.identityId);
-        if (outcome === "deleted") continue;
+        if (outcome === "settled") continue;
         // An Azure in trouble is not to be asked fifty times.
         azureIsAway ||= outcome === "azureIsAway";
         await this.journal.postpone(entry, this.backoffMs(entry.attempts));
@@ -110,6 +112,10 @@ export class OrphanSweeper implements AsyncDisposable {
 
   private async deleteOrphan(entry: DueCreate, identityId: string): Promise<Deletion> {
     try {
+      if (await this.isKept(identityId)) {
+        await this.journal.settled(entry);
+        return "settled";
+      }
       await this.azure.deleteIdentity(identityId, { signal: this.closing.signal, background: true });
     } catch (error) {
       // The Azure room has told why. A gateway of another resource may share the journal: this one is for it.
@@ -117,7 +123,7 @@ export class OrphanSweeper implements AsyncDisposable {
     }
     this.events.orphanDeleted({ intentId: entry.intentId, ageMs: entry.ageMs });
     await this.journal.settled(entry);
-    return "deleted";
+    return "settled";
   }
 
   private async tellLost(entry: DueCreate, cause: "answerLost" | "notDeleted"): Promise<void> {

@@ -63,6 +63,20 @@ export interface Events {
   readonly keyRingChanged: (keyIds: readonly string[]) => void;
   /** The key file is wrong, and the keys of before stay in force; `reason` has nothing of its content. */
   readonly keyRingRejected: (reason: string) => void;
+  /** The API key file has other keys now: their names. */
+  readonly apiKeysChanged: (names: readonly string[]) => void;
+  /** The API key file is wrong, and the keys of before stay in force; `reason` has nothing of its content. */
+  readonly apiKeysRejected: (reason: string) => void;
+  /** A request says that it came through a proxy, and no proxy is trusted; once per process. */
+  readonly proxyNotTrusted: () => void;
+  /** The directory is in this process's folder, though its cache is shared. */
+  readonly directoryNotShared: () => void;
+  /** An issuer's public keys were fetched and are others than before: their ids. */
+  readonly issuerKeysChanged: (event: { issuer: string; keyIds: readonly string[] }) => void;
+  /** An issuer could not be asked for its keys; those there are stay in use for a day. */
+  readonly issuerUnavailable: (event: { issuer: string; reason: string }) => void;
+  /** The directory of users' identities could not be asked. */
+  readonly directoryUnavailable: (event: { operation: string; reason: string }) => void;
   /** A fault of ours; returns the id under which the log has it. */
   readonly internalError: (error: unknown) => string;
 }
@@ -142,6 +156,31 @@ export function createEvents(log: Logger): Events {
     },
     keyRingRejected: (reason) => {
       log.error({ reason }, "TOKEN_ENCRYPTION_KEYS_FILE is wrong; the keys of before stay in force");
+    },
+    apiKeysChanged: (names) => {
+      log.info({ names }, "the API key file was read anew: these keys are in force");
+    },
+    apiKeysRejected: (reason) => {
+      log.error({ reason }, "API_KEYS_FILE is wrong; the keys of before stay in force");
+    },
+    proxyNotTrusted: () => {
+      log.warn(
+        "requests come through a proxy (x-forwarded-for), but TRUSTED_PROXIES names none: limits count the proxy's address",
+      );
+    },
+    directoryNotShared: () => {
+      log.warn(
+        "the directory of users' identities is in this process's own folder: with REDIS_URL and without DATABASE_URL this must be the only gateway",
+      );
+    },
+    issuerKeysChanged: (event) => {
+      log.info(event, "the issuer's keys were fetched");
+    },
+    issuerUnavailable: (event) => {
+      log.warn(event, "the issuer of access tokens does not tell its keys; those there are stay in use");
+    },
+    directoryUnavailable: (event) => {
+      log.warn(event, "the directory of users' identities is unavailable");
     },
     internalError: (error) => {
       const errorId = randomUUID();

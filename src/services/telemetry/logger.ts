@@ -1,7 +1,7 @@
 /** The structured log: JSON lines on stderr, in which nothing that looks like a token or a key survives. */
 import { pino, type DestinationStream, type Logger } from "pino";
 
-export type { Logger };
+export type { DestinationStream, Logger };
 
 /** How much is logged. */
 export const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
@@ -26,16 +26,28 @@ export function scrub(text: string): string {
  */
 export function createLogger(
   level: LogLevel,
-  destination: DestinationStream = pino.destination({ dest: 2, sync: true }),
+  destination: DestinationStream = fileDestination(2),
+  /** Lines without a level, or with another clock's time in milliseconds. */
+  lines: { readonly level?: boolean; readonly time?: () => number } = {},
 ): Logger {
+  const { time } = lines;
   return pino(
     {
       level,
       base: null,
-      timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
+      timestamp: time ? () => `,"time":"${new Date(time()).toISOString()}"` : pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => (lines.level === false ? {} : { level: label }) },
       hooks: { streamWrite: scrub },
     },
     destination,
   );
+}
+
+/** A file or a file descriptor to write lines to, each at once. A file is made if need be, readable to its owner alone. */
+export function fileDestination(dest: number | string): DestinationStream {
+  return pino.destination({
+    dest,
+    sync: true,
+    ...(typeof dest === "string" ? { mkdir: true, mode: 0o600 } : {}),
+  });
 }

@@ -1,4 +1,5 @@
 /** The text form of a ring of encryption keys, as the environment and the key file have it. */
+import type { Meaning } from "../watched-file";
 
 /** A key of the ring. */
 export interface EncryptionKey {
@@ -8,13 +9,8 @@ export interface EncryptionKey {
   readonly secret: Buffer;
 }
 
-/** The keys of a text, or what it must be instead: never any of its content, which is secret. */
-export type ParsedKeys =
-  | { readonly keys: readonly EncryptionKey[]; readonly problem?: undefined }
-  | { readonly keys?: undefined; readonly problem: string };
-
 /** Reads `<key id>:<base64 of 32 bytes>`, several separated by commas or newlines. At least one, no id twice. */
-export function parseEncryptionKeys(text: string): ParsedKeys {
+export function parseEncryptionKeys(text: string): Meaning<readonly EncryptionKey[]> {
   const items = text.split(/[,\r\n]/).map((item) => item.trim());
   const keys = items
     .filter((item) => item !== "")
@@ -30,5 +26,5 @@ export function parseEncryptionKeys(text: string): ParsedKeys {
   if (new Set(keys.map((key) => key.id)).size < keys.length) {
     return { problem: "must not use a key id twice" };
   }
-  return { keys };
+  return { value: keys };
 }

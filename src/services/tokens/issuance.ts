@@ -1,7 +1,7 @@
 /** The way to a token after a miss: somebody else's, or a new one under the lease; without the store, a new one. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { GatewayError } from "../../errors";
-import type { IdentityProvider, IssuedToken } from "../azure/identity-provider";
+import type { Account, IdentityProvider, IssuedToken } from "../azure/identity-provider";
 import type { Clock } from "../clock";
 import type { Events } from "../telemetry/events";
 import type { GuardedStore } from "./guarded-store";
@@ -24,6 +24,8 @@ export interface Way {
   readonly withoutStore: boolean;
   /** Aborted when nobody waits any more. */
   readonly signal: AbortSignal;
+  /** Of whoever asked first. */
+  readonly account?: Account | undefined;
 }
 
 /** The longest that a lease lasts unless it is extended, in milliseconds. */
@@ -143,8 +145,10 @@ export class Issuance {
     return { value: { ...cachedToken(key, issued), source: "issued" }, asOf };
   }
 
-  private issue(key: TokenKey, { signal, background = false }: Way & { readonly background?: boolean }) {
-    return this.azure.issueToken(key.identityId, key.scopes, key.lifetimeMinutes, { signal, background });
+  private issue(key: TokenKey, way: Way & { readonly background?: boolean }) {
+    const { signal, background = false, account } = way;
+    const call = { signal, background, account };
+    return this.azure.issueToken(key.identityId, key.scopes, key.lifetimeMinutes, call);
   }
 
   private commit(key: TokenKey, lease: Lease, issued: IssuedToken) {

@@ -97,9 +97,12 @@ export class TokenService implements AsyncDisposable {
    * before. Rejects with the errors of {@link IdentityProvider}, or `CACHE_UNAVAILABLE` when Azure has revoked but
    * the store could not be told.
    */
-  async revoke(identityId: string): Promise<{ readonly effectiveBy: number }> {
+  async revoke(
+    identityId: string,
+    { account }: Pick<CallOptions, "account">,
+  ): Promise<{ readonly effectiveBy: number }> {
     checkIdentityId(identityId, "input.identityId");
-    await this.endTokens(identityId, "revocation", () => this.azure.revokeTokens(identityId, {}));
+    await this.endTokens(identityId, "revocation", () => this.azure.revokeTokens(identityId, { account }));
     return { effectiveBy: this.clock.now() + revocationEffectMs };
   }
 
@@ -132,7 +135,7 @@ export class TokenService implements AsyncDisposable {
   /** Exchanges a Teams user's Entra token. Never cached: what it answers with belongs to that one Entra token. */
   async exchangeTeamsToken(teams: TeamsUserToken, call: CallOptions): Promise<ServedToken> {
     const issued = await this.withDeadline(call, (signal) =>
-      this.azure.exchangeTeamsToken(teams, { signal }),
+      this.azure.exchangeTeamsToken(teams, { signal, account: call.account }),
     );
     return {
       ...issued,
@@ -165,7 +168,7 @@ export class TokenService implements AsyncDisposable {
     const run = force ? `force ${key.text}` : key.text;
     return this.withDeadline(call, (signal) =>
       this.flights.run(run, began, signal, (flight) =>
-        this.issuance.obtain(key, { force, withoutStore, signal: flight.signal }),
+        this.issuance.obtain(key, { force, withoutStore, signal: flight.signal, account: call.account }),
       ),
     );
   }

@@ -1,0 +1,132 @@
+/** Builds what finds out who is calling, whose identities are whose, and how much anybody may ask for. */
+import type { ClosingList } from "./closing-list";
+import { developmentApiKey, type Config } from "./config";
+import { ApiKeyAuthenticator, type ApiKeys } from "./services/access/api-key-authenticator";
+import { FileApiKeys } from "./services/access/api-key-file";
+import { CallerAuthenticator } from "./services/access/caller-authenticator";
+import { CallerLimits } from "./services/access/caller-limits";
+import { OidcAuthenticator } from "./services/access/oidc-authenticator";
+import type { KeyTimings } from "./services/access/issuer-keys";
+import { RequestLimits } from "./services/access/request-limits";
+import type { Clock } from "./services/clock";
+import { DoomedSweeper, type DoomedSweepOptions } from "./services/identities/directory/doomed-sweeper";
+import { EmbeddedDatabase } from "./services/identities/directory/embedded-database";
+import { IdentityDirectory } from "./services/identities/directory/identity-directory";
+import { PostgresDatabase } from "./services/identities/directory/postgres-database";
+import { DatabaseUnusable } from "./services/identities/directory/sql";
+import { UserIdentities, type DirectoryTimings } from "./services/identities/directory/user-identities";
+import type { IdentityService } from "./services/identities/identity-service";
+import { reasonOf } from "./services/redis/reason-of";
+import type { RedisConnection } from "./services/redis/redis-connection";
+import type { Audit } from "./services/telemetry/audit";
+import type { Events } from "./services/telemetry/events";
+
+/** What the builders share. */
+export interface Surroundings {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly events: Events;
+  readonly closing: ClosingList;
+}
+
+/** How the directory paces itself. */
+export interface DirectoryPace {
+  readonly timings?: Partial<DirectoryTimings>;
+  readonly sweep?: Partial<DoomedSweepOptions>;
+}
+
+/** A statement of the directory may take this long, in milliseconds. */
+const statementMs = 2_000;
+/** Connections to PostgreSQL: warm callers need none. */
+const maxConnections = 10;
+
+/** Who verifies credentials. */
+export function callerAuthenticator(
+  { config: { access }, clock, events, closing }: Surroundings,
+  timings?: KeyTimings,
+): CallerAuthenticator {
+  const { apiKeys, apiKeysFile: path, developmentKey, issuers } = access;
+  const always = developmentKey === undefined ? [] : [developmentApiKey(developmentKey)];
+  const keys: ApiKeys =
+    path === undefined
+      ? { current: () => apiKeys }
+      : closing.add(
+          new FileApiKeys(apiKeys.slice(0, apiKeys.length - always.length), always, { path }, events),
+        );
+  const oidc =
+    issuers.length === 0
+      ? undefined
+      : new OidcAuthenticator(issuers, clock, events, timings === undefined ? {} : { timings });
+  return new CallerAuthenticator(new ApiKeyAuthenticator(keys, clock), oidc);
+}
+
+/** The limits of callers and addresses. To be built before the first script of Redis is called. */
+export function requestLimits(
+  { config, clock, closing }: Surroundings,
+  redis: RedisConnection | undefined,
+  groupOf: (address: string) => string,
+): RequestLimits {
+  return new RequestLimits(closing.add(new CallerLimits(redis, clock)), config.limits, groupOf);
+}
+
+/**
+ * The directory of users' identities, if there is one, and its sweeper. Rejects with `DatabaseUnusable` when it
+ * does not answer or cannot be used; a server that goes away later is an error of each lookup.
+ */
+export async function userIdentities(
+  { config, events, closing }: Surroundings,
+  identities: IdentityService,
+  audit: Audit,
+  pace: DirectoryPace = {},
+): Promise<UserIdentities | undefined> {
+  if (!config.directory) return undefined;
+  const { databaseUrl: url, path } = config.directory;
+  if (url === undefined && config.redis) events.directoryNotShared();
+  const database =
+    url === undefined
+      ? new EmbeddedDatabase(path)
+      : new PostgresDatabase({ url, timeoutMs: statementMs, maxConnections }, (reason) => {
+          events.directoryUnavailable({ operation: "connection", reason });
+        });
+  const directory = closing.add(new IdentityDirectory(database, events));
+  await directory.open().catch((error: unknown) => {
+    throw error instanceof DatabaseUnusable ? error : new DatabaseUnusable(unusable(url, path, error));
+  });
+  const create = identities.create.bind(identities);
+  const users = new UserIdentities(
+    directory,
+    create,
+    ({ issuer, subject: name, device }, identityId) => {
+      const caller = { kind: "user", name, issuer } as const;
+      audit.record({
+        action: "identity.create",
+        outcome: "ok",
+        caller,
+        identityId,
+        device: device || undefined,
+      });
+    },
+    pace.timings,
+  );
+  const gateway = { kind: "gateway", name: "sweeper" } as const;
+  const sweeper = new DoomedSweeper(
+    directory,
+    (identityId) => identities.delete(identityId, {}),
+    events,
+    (identityId, outcome) => {
+      audit.record({ action: "identity.expire", outcome, caller: gateway, identityId });
+    },
+    pace.sweep,
+  );
+  closing.add(sweeper).start();
+  return users;
+}
+
+function unusable(url: string | undefined, path: string, error: unknown): string {
+  const reason = reasonOf(error);
+  if (url === undefined) {
+    return `The directory of identities in ${path} cannot be opened (${reason}). May this user write there? DIRECTORY_PATH names another folder.`;
+  }
+  const { hostname, port } = new URL(url);
+  return `PostgreSQL at ${hostname}:${port || "5432"} does not answer as it should (${reason}). Is it running, and is DATABASE_URL right?`;
+}

@@ -1,0 +1,147 @@
+/** The forms of the values that variables have: each parser takes a text, or says what it must be. */
+import { isIP } from "node:net";
+import { resolve } from "node:path";
+import { z } from "zod";
+import { parseApiKeys } from "../services/access/api-key";
+import { parseOidcIssuers } from "../services/access/oidc-issuer";
+import { parseRedisUrl, redisUrlForms } from "../services/redis/redis-address";
+import { parseEncryptionKeys } from "../services/tokens/encryption-keys";
+import { readMeaning, type Meaning } from "../services/watched-file";
+
+export const wholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, `must be a whole number from ${min} to ${max}`)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`);
+
+export const yesOrNo = z
+  .enum(["true", "false"], "must be true or false")
+  .transform((value) => value === "true");
+
+export const connectionString = z.string().transform((value, context) => {
+  const match = /^\s*endpoint=(.+?);\s*accesskey=([^;]+);?\s*$/i.exec(value);
+  const endpoint = match?.[1] && URL.canParse(match[1]) ? new URL(match[1]) : undefined;
+  const key = match?.[2]?.trim();
+  if (!endpoint || !key || !isBase64(key)) {
+    // The value holds a key, so the message must not repeat any of it.
+    context.addIssue(
+      "must look like endpoint=https://<resource>.communication.azure.com/;accesskey=<base64 key>",
+    );
+    return z.NEVER;
+  }
+  return { endpoint, accessKey: key };
+});
+
+export const url = (protocols: readonly string[], example: string) =>
+  z
+    .string()
+    .refine(
+      (value) =>
+        URL.canParse(value) && protocols.includes(new URL(value).protocol) && new URL(value).host !== "",
+      `must look like ${example}`,
+    );
+
+export const redisUrl = z.string().transform((value, context) => {
+  const address = parseRedisUrl(value);
+  if (address) return address;
+  // The value may hold a password, so the message must not repeat any of it.
+  context.addIssue(`must look like ${redisUrlForms}`);
+  return z.NEVER;
+});
+
+export const encryptionKeys = z.string().transform((value, context) => {
+  const { value: keys, problem } = parseEncryptionKeys(value);
+  if (keys) return keys;
+  context.addIssue(problem);
+  return z.NEVER;
+});
+
+export const encryptionKeysFile = z.string().transform((value, context) => {
+  const path = resolve(value);
+  const { value: keys, problem } = readMeaning(path, parseEncryptionKeys);
+  if (keys) return { path, keys };
+  context.addIssue(problem);
+  return z.NEVER;
+});
+
+/** What a parser makes of the text; its problem goes on after the variable's name. */
+const through = <T>(parse: (text: string) => Meaning<T>) =>
+  z.string().transform((text, context): T => {
+    const meaning = parse(text);
+    if (meaning.problem === undefined) return meaning.value;
+    context.addIssue(meaning.problem);
+    return z.NEVER;
+  });
+
+export const apiKeys = through(parseApiKeys);
+
+export const apiKeysFile = z.string().transform((value, context) => {
+  const path = resolve(value);
+  const { value: keys, problem } = readMeaning(path, parseApiKeys);
+  if (problem === undefined) return { path, keys: keys ?? [] };
+  context.addIssue(problem);
+  return z.NEVER;
+});
+
+export const oidcIssuers = through(parseOidcIssuers);
+
+export const databaseUrl = z.string().refine((value) => {
+  if (!URL.canParse(value)) return false;
+  const { protocol, hostname, pathname } = new URL(value);
+  return (protocol === "postgres:" || protocol === "postgresql:") && (hostname !== "" || pathname.length > 1);
+  // The value may hold a password, so the message must not repeat any of it.
+}, "must look like postgres://user:password@host:5432/database");
+
+export const path = z.string().transform((value) => resolve(value));
+
+/** Addresses, networks and the names that stand for networks, as `proxy-addr` knows them. */
+export const networks = z.string().transform((value, context) => {
+  const found = list(value);
+  if (found.length > 0 && found.every(isNetwork)) return found;
+  context.addIssue(
+    "must be addresses or networks such as 10.0.0.0/8, or loopback, linklocal, uniquelocal, separated by commas",
+  );
+  return z.NEVER;
+});
+
+export const auditLog = z
+  .string()
+  .transform((value) =>
+    value === "stdout" || value === "stderr" || value === "off" ? value : { file: resolve(value) },
+  );
+
+export const origins = z.string().transform((value, context) => {
+  if (value.trim() === "*") return "*" as const;
+  const found = list(value);
+  if (found.some((origin) => !URL.canParse(origin) || new URL(origin).origin !== origin)) {
+    context.addIssue(
+      "must be origins such as https://app.example.com separated by commas, without a path, or *",
+    );
+    return z.NEVER;
+  }
+  return found;
+});
+
+function isNetwork(text: string): boolean {
+  if (["loopback", "linklocal", "uniquelocal"].includes(text)) return true;
+  const [, address = "", bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const family = isIP(address);
+  return family !== 0 && (bits === undefined || Number(bits) <= (family === 4 ? 32 : 128));
+}
+
+/** Whether an endpoint is on this machine. */
+export function isLoopback(endpoint: URL): boolean {
+  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(endpoint.hostname);
+}
+
+function isBase64(value: string): boolean {
+  return /^[A-Za-z0-9+/]+={0,2}$/.test(value) && value.length % 4 === 0;
+}
+
+function list(value: string): string[] {
+  return value
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
+}

@@ -1,0 +1,146 @@
+/** Which identity an operation is about, and whether it is the caller's own: the one place where ownership is decided. */
+import { badInput, GatewayError } from "../errors";
+import type { Caller, Subject } from "../services/access/caller";
+import type { Right } from "../services/access/rights";
+import { checkIdentityId } from "../services/identities/identity-id";
+import type { Owner, UserIdentities } from "../services/identities/directory/user-identities";
+import type { CallOptions } from "../services/azure/identity-provider";
+import { callerOf, checkDevice, checkRight, notYours } from "./access-rules";
+import type { RequestContext } from "./request-context";
+
+/** What an input says of the identity. */
+export interface Target {
+  readonly identityId?: string | null | undefined;
+  readonly device?: string | null | undefined;
+}
+
+/** An identity that the caller may act on. */
+export interface Acting {
+  readonly identityId: string;
+  /** Whose it is in the directory; undefined when the caller named it, or his issuer did. */
+  readonly owner: Owner | undefined;
+}
+
+/** How an operation's identity is found. */
+export interface Finding {
+  /** The right to act on any identity. */
+  readonly any: Right;
+  /** Make the caller's own identity if there is none yet. */
+  readonly make: boolean;
+  /** What the operation calls its input, for errors: `input` or a field's own name. */
+  readonly input: string;
+}
+
+/** Finds identities for callers. */
+export class OwnIdentity {
+  constructor(
+    /** Undefined: no issuer's users need it. */
+    private readonly directory: UserIdentities | undefined,
+    /** Identities that a user may have beside his own. */
+    private readonly maxDevices: number,
+  ) {}
+
+  /**
+   * The identity that `target` names, or the caller's own. Throws `BAD_USER_INPUT`, `FORBIDDEN`, `IDENTITY_NOT_FOUND` when
+   * the caller has none yet and none is to be made, or as the directory does.
+   */
+  async find(context: RequestContext, target: Target, how: Finding): Promise<Acting> {
+    const caller = callerOf(context);
+    const { identityId, device } = target;
+    if (identityId !== undefined && identityId !== null) {
+      if (device !== undefined && device !== null) {
+        throw badInput(
+          `${how.input}.device`,
+          "identityId and device must not both be given: either names one.",
+        );
+      }
+      checkIdentityId(identityId, `${how.input}.identityId`);
+      await this.checkOwner(caller, identityId, how.any);
+      return { identityId, owner: undefined };
+    }
+    if (!caller.user) {
+      throw badInput(
+        `${how.input}.identityId`,
+        "identityId is required: no identity is bound to an API key.",
+      );
+    }
+    return this.own(caller.user, device ?? "", how, context.call);
+  }
+
+  /** Throws `FORBIDDEN` unless the identity is the caller's own, or he may act on any. */
+  async checkOwner(caller: Caller, identityId: string, any: Right): Promise<void> {
+    if (caller.rights.has(any)) return;
+    if (!caller.user) {
+      checkRight(caller, any);
+      return;
+    }
+    if (!(await this.owns(caller.user, identityId))) throw notYours(any);
+  }
+
+  /** All identities of a user: his own, which may not exist yet and is then left out, and one per device label. */
+  async listOf(user: Subject): Promise<readonly { readonly device: string; readonly identityId: string }[]> {
+    if (user.byClaim)
+      return user.identityId === undefined ? [] : [{ device: "", identityId: user.identityId }];
+    return this.directoryFor().listOf(user.issuer, user.subject);
+  }
+
+  /**
+   * Runs `act` on the identity; when Azure says that there is none although the directory has it, somebody has deleted
+   * it behind our back: then the caller gets a new one, once.
+   */
+  async acting<T>(
+    acting: Acting,
+    { user }: Caller,
+    call: CallOptions,
+    act: (identityId: string) => Promise<T>,
+  ): Promise<{ readonly identityId: string; readonly result: T }> {
+    const run = async (identityId: string) => ({ identityId, result: await act(identityId) });
+    try {
+      return await run(acting.identityId);
+    } catch (error) {
+      const gone = error instanceof GatewayError && error.code === "IDENTITY_NOT_FOUND";
+      if (!gone || !acting.owner || !this.directory) throw error;
+      const options = { ephemeralForMs: user?.ephemeralForMs };
+      return await run(await this.directory.replace(acting.owner, acting.identityId, options, call));
+    }
+  }
+
+  private async own(user: Subject, device: string, how: Finding, call: CallOptions): Promise<Acting> {
+    if (user.byClaim) {
+      if (device !== "")
+        throw badInput(`${how.input}.device`, "Your issuer names your one identity: leave device out.");
+      if (user.identityId !== undefined) return { identityId: user.identityId, owner: undefined };
+      throw new GatewayError("FORBIDDEN", "Your access token names no identity of yours.");
+    }
+    const directory = this.directoryFor();
+    const owner = { issuer: user.issuer, subject: user.subject, device };
+    if (device !== "") checkDevice(device, `${how.input}.device`);
+    if (!how.make) {
+      const found = await directory.find(owner);
+      if (found !== undefined) return { identityId: found, owner };
+      throw new GatewayError("IDENTITY_NOT_FOUND", "You have no such identity yet: issueToken makes it.");
+    }
+    if (device !== "" && directory.known(owner) === undefined) await this.checkRoom(user, device, how);
+    const identityId = await directory.identityOf(owner, { ephemeralForMs: user.ephemeralForMs }, call);
+    return { identityId, owner };
+  }
+
+  private async owns(user: Subject, identityId: string): Promise<boolean> {
+    if (user.byClaim) return user.identityId === identityId;
+    return this.directoryFor().isOwnedBy(identityId, user.issuer, user.subject);
+  }
+
+  private async checkRoom(user: Subject, device: string, how: Finding): Promise<void> {
+    const devices = (await this.listOf(user)).map((each) => each.device).filter((each) => each !== "");
+    if (devices.includes(device) || devices.length < this.maxDevices) return;
+    throw badInput(
+      `${how.input}.device`,
+      `You have ${devices.length} identities with device labels, which is the most: delete one first.`,
+    );
+  }
+
+  private directoryFor(): UserIdentities {
+    if (this.directory) return this.directory;
+    throw new Error("A user needs the directory, and there is none.");
+  }
+}

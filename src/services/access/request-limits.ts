@@ -1,0 +1,62 @@
+/** The limits that each request, and each call to Azure, is held against. */
+import { GatewayError } from "../../errors";
+import type { Account } from "../azure/identity-provider";
+import type { Caller } from "./caller";
+import type { CallerLimits } from "./caller-limits";
+
+/** Per minute. */
+export interface PerMinute {
+  /** Requests of a user. */
+  readonly callerRequests: number;
+  /** Requests from an address, other than those of services. */
+  readonly addressRequests: number;
+  /** Calls to Azure that a user causes. */
+  readonly callerIssuances: number;
+  /** Calls to Azure that users at one address cause. */
+  readonly addressIssuances: number;
+}
+
+/**
+ * Users are strangers and limited. A service is the operator's own: it has the limit that its key says, if any, and its
+ * address counts for nothing, because all its users' requests come from there.
+ */
+export class RequestLimits {
+  constructor(
+    private readonly limits: CallerLimits,
+    private readonly perMinute: PerMinute,
+    /** What addresses are counted by: an address, or the network that one customer has. */
+    private readonly groupOf: (address: string) => string,
+  ) {}
+
+  /** Throws `RATE_LIMITED` when too many requests came from the address. */
+  admitAddress(address: string): void {
+    this.take("requests", `address ${this.groupOf(address)}`, this.perMinute.addressRequests);
+  }
+
+  /** Throws `RATE_LIMITED` when too many requests came from the caller. */
+  admitCaller({ id, user, requestsPerMinute }: Caller): void {
+    const perMinute = requestsPerMinute ?? (user ? this.perMinute.callerRequests : undefined);
+    if (perMinute !== undefined) this.take("requests", id, perMinute);
+  }
+
+  /** The account that the caller's calls to Azure are on. */
+  accountOf({ id, user }: Caller, address: string): Account {
+    const charge = () => {
+      if (!user) return;
+      this.take("issuances", id, this.perMinute.callerIssuances);
+      this.take("issuances", `address ${this.groupOf(address)}`, this.perMinute.addressIssuances);
+    };
+    return { id, charge };
+  }
+
+  private take(name: "requests" | "issuances", who: string, perMinute: number): void {
+    const waitMs = this.limits.take(name, who, perMinute);
+    if (waitMs === 0) return;
+    const retryAfterSeconds = Math.ceil(waitMs / 1000);
+    throw new GatewayError(
+      "RATE_LIMITED",
+      `Too many ${name === "requests" ? "requests" : "new tokens and changes"} in a minute. Try again in ${retryAfterSeconds} s.`,
+      { retryAfterSeconds },
+    );
+  }
+}

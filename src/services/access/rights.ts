@@ -1,0 +1,26 @@
+/** What a caller can be allowed beyond what is its own, and how a text names it. */
+
+/**
+ * The rights, each with what it allows. They are scopes in the sense of OAuth 2.0 (RFC 6749, section 3.3), so an issuer
+ * can put them into a token as they stand.
+ */
+export const rights = {
+  "identity:create": "make identities",
+  "identity:read:any": "see what the gateway has cached for any identity",
+  "identity:delete:any": "delete any identity",
+  "token:issue:any": "issue tokens for any identity",
+  "token:revoke:any": "revoke the tokens of any identity",
+  "token:exchange:any": "exchange any Teams user's Entra token",
+  "schema:read": "read the schema of a gateway in production, as a federation router's registry does",
+} as const;
+
+/** One of {@link rights}. */
+export type Right = keyof typeof rights;
+
+/** All of {@link rights}. */
+export const allRights = Object.keys(rights) as readonly Right[];
+
+/** Whether `text` names a right. */
+export function isRight(text: string): text is Right {
+  return Object.hasOwn(rights, text);
+}

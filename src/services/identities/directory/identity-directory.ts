@@ -1,0 +1,217 @@
+/** The durable map from an app's user to his ACS identities, and the list of identities to delete, in SQL. */
+import { GatewayError } from "../../../errors";
+import { reasonOf } from "../../redis/reason-of";
+import type { Events } from "../../telemetry/events";
+import { migrate } from "./migrations";
+import { DatabaseUnusable, type Database } from "./sql";
+
+/** Whose an identity is. */
+export interface Owner {
+  readonly issuer: string;
+  readonly subject: string;
+  /** The device label; empty for the user's own identity. */
+  readonly device: string;
+}
+
+/** An identity that the directory has for somebody. */
+export interface Mapping {
+  readonly identityId: string;
+  /** Until it is deleted, in milliseconds; null: it stays. Negative when that is overdue. */
+  readonly deleteInMs: number | null;
+}
+
+/** An identity that is to be deleted at Azure. */
+export interface Doomed {
+  readonly identityId: string;
+  /** How often it was taken, this time included. */
+  readonly attempts: number;
+}
+
+const ownerIs = "issuer = $1 AND subject = $2 AND device = $3";
+const inMs = (parameter: string) => `now() + ${parameter}::double precision * interval '1 millisecond'`;
+
+/**
+ * Every method rejects with `DIRECTORY_UNAVAILABLE` when the database does not answer. Each is one statement, so each
+ * happens or does not; all times are the database's own.
+ */
+export class IdentityDirectory implements AsyncDisposable {
+  private migrated: Promise<void> | undefined;
+
+  constructor(
+    private readonly database: Database,
+    private readonly events: Pick<Events, "directoryUnavailable">,
+  ) {}
+
+  /** Makes the tables. Rejects with {@link DatabaseUnusable}, or as the driver does. */
+  async open(): Promise<void> {
+    await (this.migrated ??= migrate(this.database).catch((error: unknown) => {
+      this.migrated = undefined;
+      throw error;
+    }));
+  }
+
+  async find(owner: Owner): Promise<Mapping | undefined> {
+    const [row] = await this.ask<{ identity_id: string; delete_in_ms: number | null }>(
+      "find",
+      `SELECT identity_id, (extract(epoch FROM delete_at - now()) * 1000)::double precision AS delete_in_ms
+       FROM acs_gateway_identities WHERE ${ownerIs} AND identity_id IS NOT NULL`,
+      values(owner),
+    );
+    return row && { identityId: row.identity_id, deleteInMs: row.delete_in_ms };
+  }
+
+  /**
+   * The right to make the owner's identity, for `forMs`. False when somebody else has it, or the identity is there
+   * already. A claim that has run out is taken over: who had it can no longer {@link activate}.
+   */
+  async claim(owner: Owner, claim: string, forMs: number): Promise<boolean> {
+    const rows = await this.ask(
+      "claim",
+      `INSERT INTO acs_gateway_identities AS it (issuer, subject, device, claim, claim_until)
+       VALUES ($1, $2, $3, $4, ${inMs("$5")})
+       ON CONFLICT (issuer, subject, device) DO UPDATE
+       SET claim = excluded.claim, claim_until = excluded.claim_until
+       WHERE it.identity_id IS NULL AND it.claim_until <= now()
+       RETURNING 1 AS one`,
+      [...values(owner), claim, forMs],
+    );
+    return rows.length > 0;
+  }
+
+  /** Makes the identity the owner's. False when the claim is no longer his who made it. */
+  async activate(owner: Owner, claim: string, identityId: string, deleteInMs?: number): Promise<boolean> {
+    const rows = await this.ask(
+      "activate",
+      `UPDATE acs_gateway_identities
+       SET identity_id = $5, claim = NULL, claim_until = NULL, delete_at = ${inMs("$6")}
+       WHERE ${ownerIs} AND claim = $4 AND claim_until > now() RETURNING 1 AS one`,
+      [...values(owner), claim, identityId, deleteInMs ?? null],
+    );
+    return rows.length > 0;
+  }
+
+  /** Gives a claim up, so that the next may try at once. */
+  async release(owner: Owner, claim: string): Promise<void> {
+    await this.ask("release", `DELETE FROM acs_gateway_identities WHERE ${ownerIs} AND claim = $4`, [
+      ...values(owner),
+      claim,
+    ]);
+  }
+
+  /** Puts the deletion off. False when the identity is the owner's no more. */
+  async prolong(owner: Owner, identityId: string, deleteInMs: number): Promise<boolean> {
+    const rows = await this.ask(
+      "prolong",
+      `UPDATE acs_gateway_identities SET delete_at = ${inMs("$5")}
+       WHERE ${ownerIs} AND identity_id = $4 RETURNING 1 AS one`,
+      [...values(owner), identityId, deleteInMs],
+    );
+    return rows.length > 0;
+  }
+
+  /** A user's identities with their device labels, his own first. */
+  async listOf(issuer: string, subject: string): Promise<{ device: string; identityId: string }[]> {
+    const rows = await this.ask<{ device: string; identity_id: string }>(
+      "list",
+      `SELECT device, identity_id FROM acs_gateway_identities
+       WHERE issuer = $1 AND subject = $2 AND identity_id IS NOT NULL ORDER BY device COLLATE "C"`,
+      [issuer, subject],
+    );
+    return rows.map((row) => ({ device: row.device, identityId: row.identity_id }));
+  }
+
+  /** Whose the identity is, if it is anybody's. */
+  async ownerOf(identityId: string): Promise<Owner | undefined> {
+    const [row] = await this.ask<Owner>(
+      "owner",
+      "SELECT issuer, subject, device FROM acs_gateway_identities WHERE identity_id = $1",
+      [identityId],
+    );
+    return row;
+  }
+
+  /** Forgets that the identity is the owner's: it is no more. */
+  async forget(owner: Owner, identityId: string): Promise<void> {
+    await this.ask("forget", `DELETE FROM acs_gateway_identities WHERE ${ownerIs} AND identity_id = $4`, [
+      ...values(owner),
+      identityId,
+    ]);
+  }
+
+  /**
+   * In one step the identity is nobody's any more and is due to be deleted, in `dueInMs`: a failure after it leaves an
+   * identity without a user, never a user with an identity that is no more.
+   */
+  async doom(identityId: string, dueInMs: number): Promise<void> {
+    await this.ask(
+      "doom",
+      `WITH gone AS (DELETE FROM acs_gateway_identities WHERE identity_id = $1)
+       INSERT INTO acs_gateway_doomed AS it (identity_id, due_at) VALUES ($1, ${inMs("$2")})
+       ON CONFLICT (identity_id) DO UPDATE SET due_at = least(it.due_at, excluded.due_at)`,
+      [identityId, dueInMs],
+    );
+  }
+
+  /** The identity is deleted. */
+  async settled(identityId: string): Promise<void> {
+    await this.ask("settled", "DELETE FROM acs_gateway_doomed WHERE identity_id = $1", [identityId]);
+  }
+
+  /** Dooms identities whose time has come; how many. */
+  async doomExpired(most: number): Promise<number> {
+    const rows = await this.ask(
+      "expire",
+      `WITH gone AS (
+         DELETE FROM acs_gateway_identities WHERE identity_id IN (
+           SELECT identity_id FROM acs_gateway_identities WHERE delete_at <= now()
+           ORDER BY delete_at LIMIT $1 FOR UPDATE SKIP LOCKED
+         ) RETURNING identity_id
+       )
+       INSERT INTO acs_gateway_doomed (identity_id, due_at) SELECT identity_id, now() FROM gone
+       ON CONFLICT (identity_id) DO UPDATE SET due_at = now() RETURNING 1 AS one`,
+      [most],
+    );
+    return rows.length;
+  }
+
+  /** Takes due identities and keeps them from other sweepers for `claimMs`; what is not settled by then is due again. */
+  async takeDoomed(most: number, claimMs: number): Promise<Doomed[]> {
+    const rows = await this.ask<{ identity_id: string; attempts: number }>(
+      "take",
+      `UPDATE acs_gateway_doomed SET due_at = ${inMs("$2")}, attempts = attempts + 1
+       WHERE identity_id IN (
+         SELECT identity_id FROM acs_gateway_doomed WHERE due_at <= now()
+         ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+       ) RETURNING identity_id, attempts`,
+      [most, claimMs],
+    );
+    return rows.map((row) => ({ identityId: row.identity_id, attempts: row.attempts }));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.database[Symbol.asyncDispose]();
+  }
+
+  private async ask<Row extends object>(
+    operation: string,
+    text: string,
+    parameters: readonly unknown[],
+  ): Promise<Row[]> {
+    try {
+      await this.open();
+      return await this.database.query<Row>(text, parameters);
+    } catch (error) {
+      const reason = error instanceof DatabaseUnusable ? error.message : reasonOf(error);
+      this.events.directoryUnavailable({ operation, reason });
+      throw new GatewayError(
+        "DIRECTORY_UNAVAILABLE",
+        "The directory of users' identities does not answer. Try again.",
+        { retryAfterSeconds: 1 },
+      );
+    }
+  }
+}
+
+function values({ issuer, subject, device }: Owner): string[] {
+  return [issuer, subject, device];
+}

@@ -1,0 +1,228 @@
+/** The identities of the app's users: found, made on first use, replaced when they are gone, deleted. */
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { LRUCache } from "lru-cache";
+import { GatewayError } from "../../../errors";
+import type { CallOptions } from "../../azure/identity-provider";
+import { jitter, pollMs } from "../../tokens/jitter";
+import {
+  NotKept,
+  type CreateCall,
+  type CreatedIdentity,
+  type Kept,
+  type NewIdentity,
+} from "../identity-service";
+import type { IdentityDirectory, Mapping, Owner } from "./identity-directory";
+
+export type { Owner } from "./identity-directory";
+
+/** Makes an identity at Azure. */
+export type CreateIdentity = (wanted: NewIdentity, call: CreateCall) => Promise<CreatedIdentity>;
+
+/** How long things last, in milliseconds, and how many are remembered. */
+export interface DirectoryTimings {
+  /** A claim lasts longer than a create is listened for by whoever waits. */
+  readonly claimMs: number;
+  /** Whoever finds that another gateway is making his identity waits for so long. */
+  readonly patienceMs: number;
+  /** A mapping is believed without asking for so long. */
+  readonly believeMs: number;
+  readonly maxRemembered: number;
+  /** Who deletes an identity has so long before the sweeper takes it for abandoned. */
+  readonly deletingMs: number;
+}
+
+/** What is used unless told otherwise. */
+export const directoryTimings: DirectoryTimings = {
+  claimMs: 30_000,
+  patienceMs: 10_000,
+  believeMs: 5 * 60_000,
+  maxRemembered: 100_000,
+  deletingMs: 60_000,
+};
+
+/** What is asked for beside the identity. */
+export interface IdentityOptions {
+  /** The identity is deleted so many milliseconds after its last use; undefined: it stays. */
+  readonly ephemeralForMs?: number | undefined;
+}
+
+/**
+ * What was found is remembered in this process, so that a warm caller costs no round trip. What is remembered may be
+ * out of date, for another gateway may have deleted the identity since. That harms nobody: an identity belongs to one
+ * user in its whole life, so an old mapping leads its own user to an identity that is no more. Its tokens were taken out
+ * of the cache when it was deleted, so Azure is asked, says that there is none, and {@link replace} is called.
+ */
+export class UserIdentities {
+  private readonly remembered: LRUCache<string, string>;
+  private readonly owners: LRUCache<string, Owner>;
+  private readonly searches = new Map<string, Promise<string>>();
+  private readonly timings: DirectoryTimings;
+
+  constructor(
+    private readonly directory: IdentityDirectory,
+    private readonly create: CreateIdentity,
+    /** Told of each identity that was made for a user. */
+    private readonly onMade: (owner: Owner, identityId: string) => void,
+    timings: Partial<DirectoryTimings> = {},
+  ) {
+    this.timings = { ...directoryTimings, ...timings };
+    const { maxRemembered: max, believeMs: ttl } = this.timings;
+    this.remembered = new LRUCache({ max, ttl });
+    this.owners = new LRUCache({ max, ttl });
+  }
+
+  /** What is remembered of the owner, without asking. */
+  known(owner: Owner): string | undefined {
+    return this.remembered.get(keyOf(owner));
+  }
+
+  /**
+   * The owner's identity, made if there is none. Of any number of callers at any number of gateways one makes it.
+   * Rejects with `DIRECTORY_UNAVAILABLE`, or as a create does.
+   */
+  identityOf(owner: Owner, options: IdentityOptions, call: CallOptions): Promise<string> {
+    const key = keyOf(owner);
+    const known = this.remembered.get(key);
+    if (known !== undefined) return Promise.resolve(known);
+    const running = this.searches.get(key);
+    if (running) return running;
+    // A caller that leaves does not end it: the identity is made for the user, not for the request.
+    const search = this.search(owner, options, call).finally(() => this.searches.delete(key));
+    this.searches.set(key, search);
+    return search;
+  }
+
+  /** The owner's identity if there is one. */
+  async find(owner: Owner): Promise<string | undefined> {
+    return this.known(owner) ?? (await this.directory.find(owner))?.identityId;
+  }
+
+  /** A user's identities, his own first. */
+  listOf(issuer: string, subject: string): Promise<{ device: string; identityId: string }[]> {
+    return this.directory.listOf(issuer, subject);
+  }
+
+  /** Whether the identity is the user's. */
+  async isOwnedBy(identityId: string, issuer: string, subject: string): Promise<boolean> {
+    const known = this.owners.get(identityId);
+    const owner = known ?? (await this.directory.ownerOf(identityId));
+    return owner?.issuer === issuer && owner.subject === subject;
+  }
+
+  /** An identity for whoever had one that Azure does not know any more. */
+  async replace(owner: Owner, gone: string, options: IdentityOptions, call: CallOptions): Promise<string> {
+    this.forget(owner, gone);
+    await this.directory.forget(owner, gone);
+    return this.identityOf(owner, options, call);
+  }
+
+  /**
+   * Deletes an identity: first nobody is mapped to it any more, then Azure deletes it. If that fails, or this process
+   * dies, the sweeper deletes it later.
+   */
+  async delete(identityId: string, deleteAtAzure: () => Promise<void>): Promise<void> {
+    await this.directory.doom(identityId, this.timings.deletingMs);
+    const owner = this.owners.get(identityId);
+    if (owner) this.forget(owner, identityId);
+    await deleteAtAzure();
+    // Unsettled it would be deleted again, which harms nobody.
+    await this.directory.settled(identityId).catch(() => undefined);
+  }
+
+  /** Has an identity that is nobody's deleted in `ms`. */
+  async deleteLater(identityId: string, ms: number): Promise<void> {
+    await this.directory.doom(identityId, ms);
+  }
+
+  /** Whether somebody is mapped to the identity: then its create was not in vain. */
+  async isMapped(identityId: string): Promise<boolean> {
+    return (await this.directory.ownerOf(identityId)) !== undefined;
+  }
+
+  private async search(owner: Owner, options: IdentityOptions, call: CallOptions): Promise<string> {
+    for (const end = performance.now() + this.timings.patienceMs; ;) {
+      const mapping = await this.directory.find(owner);
+      if (mapping && (await this.stillThere(owner, mapping, options)))
+        return this.remember(owner, mapping.identityId);
+      const claim = randomUUID();
+      if (!mapping && (await this.directory.claim(owner, claim, this.timings.claimMs))) {
+        const made = await this.make(owner, claim, options, call);
+        if (made !== undefined) return this.remember(owner, made);
+      } else if (performance.now() >= end) {
+        throw new GatewayError(
+          "UPSTREAM_UNAVAILABLE",
+          "Your identity is being made, and that takes long. Try again.",
+          { retryAfterSeconds: 1 },
+        );
+      }
+      await sleep(jitter(pollMs.max));
+    }
+  }
+
+  /** Puts the deletion of an ephemeral identity off when half of its time is over. */
+  private async stillThere(
+    owner: Owner,
+    { identityId, deleteInMs }: Mapping,
+    { ephemeralForMs }: IdentityOptions,
+  ) {
+    if (deleteInMs === null || ephemeralForMs === undefined || deleteInMs > ephemeralForMs / 2) return true;
+    return this.directory.prolong(owner, identityId, ephemeralForMs);
+  }
+
+  /** The identity that was made; undefined when the claim was lost over it. */
+  private async make(
+    owner: Owner,
+    claim: string,
+    options: IdentityOptions,
+    { account }: CallOptions,
+  ): Promise<string | undefined> {
+    try {
+      const keep = (identityId: string) => this.keep(owner, claim, identityId, options);
+      const { identityId } = await this.create({}, { keep, account });
+      this.onMade(owner, identityId);
+      return identityId;
+    } catch (error) {
+      // Who was faster is found; so is an identity of our own of which it was not known whether it was kept.
+      if (error instanceof NotKept) return undefined;
+      await this.directory.release(owner, claim).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private async keep(
+    owner: Owner,
+    claim: string,
+    identityId: string,
+    options: IdentityOptions,
+  ): Promise<Kept> {
+    try {
+      return (await this.directory.activate(owner, claim, identityId, options.ephemeralForMs))
+        ? "kept"
+        : "lost";
+    } catch {
+      // It may have been carried out all the same.
+    }
+    try {
+      const found = await this.directory.find(owner);
+      return found?.identityId === identityId ? "kept" : "unknown";
+    } catch {
+      return "unknown";
+    }
+  }
+
+  private remember(owner: Owner, identityId: string): string {
+    this.remembered.set(keyOf(owner), identityId);
+    this.owners.set(identityId, owner);
+    return identityId;
+  }
+
+  private forget(owner: Owner, identityId: string): void {
+    if (this.known(owner) === identityId) this.remembered.delete(keyOf(owner));
+    this.owners.delete(identityId);
+  }
+}
+
+function keyOf({ issuer, subject, device }: Owner): string {
+  return JSON.stringify([issuer, subject, device]);
+}

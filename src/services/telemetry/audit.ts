@@ -1,0 +1,73 @@
+/** The audit: one line for each thing that was done, or refused, to an identity or a token. No parameter fits a token. */
+import { createLogger, fileDestination, type DestinationStream } from "./logger";
+import type { ErrorCode } from "../../errors";
+import type { Clock } from "../clock";
+import type { TokenScope } from "../tokens/token-scope";
+
+/** What is audited. */
+export type AuditedAction =
+  | "caller.authenticate"
+  | "identity.create"
+  | "identity.delete"
+  | "identity.expire"
+  | "token.issue"
+  | "token.revoke"
+  | "token.exchange";
+
+/** Who did it. */
+export interface Actor {
+  readonly kind: "service" | "user" | "guest" | "gateway";
+  /** The name of an API key, or a user's subject. */
+  readonly name: string;
+  /** A user's issuer. */
+  readonly issuer?: string;
+}
+
+/** One thing that was done or refused. */
+export interface AuditRecord {
+  readonly action: AuditedAction;
+  /** `ok`, or the code of the error that the caller got. */
+  readonly outcome: "ok" | ErrorCode;
+  /** Undefined: nobody knows who it was. */
+  readonly caller: Actor | undefined;
+  /** Whose token or identity it was; undefined when it never came to that. */
+  readonly identityId?: string | undefined;
+  readonly device?: string | undefined;
+  readonly scopes?: readonly TokenScope[] | undefined;
+  readonly lifetimeMinutes?: number | undefined;
+  /** Whether a token came from Azure or from the cache. */
+  readonly source?: "issued" | "cache" | undefined;
+  /** The Teams user that a token was exchanged for. */
+  readonly userObjectId?: string | undefined;
+  /** The client's address. */
+  readonly address?: string | undefined;
+  readonly requestId?: string | undefined;
+}
+
+/** Takes records. */
+export interface Audit {
+  record(record: AuditRecord): void;
+}
+
+/** Where the audit goes. */
+export type AuditDestination = "stdout" | "stderr" | "off" | { readonly file: string };
+
+/** An audit that writes JSON lines, in the order of the events, each before the answer that it tells of is sent. */
+export function createAudit(
+  to: AuditDestination,
+  clock: Clock,
+  stream: DestinationStream | undefined = destinationOf(to),
+): Audit {
+  if (!stream) return { record: () => undefined };
+  const log = createLogger("info", stream, { level: false, time: () => clock.now() });
+  return {
+    record: (record) => {
+      log.info({ audit: 1, ...record });
+    },
+  };
+}
+
+function destinationOf(to: AuditDestination): DestinationStream | undefined {
+  if (to === "off") return undefined;
+  return fileDestination(to === "stdout" ? 1 : to === "stderr" ? 2 : to.file);
+}
