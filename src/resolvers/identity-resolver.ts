@@ -1,5 +1,5 @@
 /** viewer, identity, createIdentity, deleteIdentity, and what is cached for an identity. */
-import { Arg, Authorized, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from "type-graphql";
+import { Arg, Authorized, Ctx, Directive, FieldResolver, ID, Mutation, Query, Resolver, Root } from "type-graphql";
 import { GatewayError } from "../errors";
 import { CachedToken } from "../schema/access-token";
 import { Identity } from "../schema/identity";
@@ -43,6 +43,7 @@ export class IdentityResolver {
   }
 
   @Authorized()
+  @Directive("@listSize(assumedSize: 10)")
   @FieldResolver(() => [CachedToken], {
     description:
       "The tokens that the gateway could serve for this identity without asking Azure, without the tokens.",
@@ -56,6 +57,7 @@ export class IdentityResolver {
   }
 
   @Authorized()
+  @Directive("@cost(weight: 100)")
   @Mutation(() => CreateIdentityPayload, {
     description:
       "Makes an identity, and with `scopes` a token for it in the same call to Azure. Not idempotent: each call makes another identity. Errors: BAD_USER_INPUT, RATE_LIMITED, UPSTREAM_UNAVAILABLE (an identity may have been made), UPSTREAM_REJECTED.",
@@ -72,6 +74,7 @@ export class IdentityResolver {
   }
 
   @Authorized()
+  @Directive("@cost(weight: 100)")
   @Mutation(() => DeleteIdentityPayload, {
     description:
       "Deletes an identity with its tokens and chat data. One that is gone already counts as deleted. Errors: BAD_USER_INPUT, IDENTITY_NOT_FOUND (another resource's), RATE_LIMITED, UPSTREAM_UNAVAILABLE, UPSTREAM_REJECTED, CACHE_UNAVAILABLE (send it again).",

@@ -21,7 +21,11 @@ export function presentErrors(
 ): (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError {
   return (formatted, error) => {
     const cause = causeOf(error);
-    if (cause instanceof GatewayError) return { ...formatted, message: cause.message };
+    if (cause instanceof GatewayError) {
+      // Apollo Server has a code of its own for whatever a validation rule reports.
+      const extensions = { ...formatted.extensions, code: cause.code };
+      return { ...formatted, message: cause.message, extensions };
+    }
     const code = formatted.extensions?.code;
     const foundByGraphql =
       unwrapResolverError(error) === error && typeof code === "string" && requestErrors.has(code);

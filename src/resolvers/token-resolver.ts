@@ -1,5 +1,5 @@
 /** issueToken, revokeTokens, exchangeTeamsToken. */
-import { Arg, Authorized, Ctx, Mutation, Resolver } from "type-graphql";
+import { Arg, Authorized, Ctx, Directive, Mutation, Resolver } from "type-graphql";
 import {
   ExchangeTeamsTokenInput,
   ExchangeTeamsTokenPayload,
@@ -19,6 +19,7 @@ export class TokenResolver {
   constructor(private readonly tokens: TokenService) {}
 
   @Authorized()
+  @Directive("@cost(weight: 100)")
   @Mutation(() => IssueTokenPayload, {
     description:
       "Answers with an access token: the cached one if it has enough life left, else a new one. Call it again to refresh. Errors: BAD_USER_INPUT, IDENTITY_NOT_FOUND, RATE_LIMITED, UPSTREAM_UNAVAILABLE, UPSTREAM_REJECTED, TOKEN_REVOKED_DURING_ISSUE.",
@@ -41,6 +42,7 @@ export class TokenResolver {
   }
 
   @Authorized()
+  @Directive("@cost(weight: 100)")
   @Mutation(() => RevokeTokensPayload, {
     description:
       "Revokes every token of an identity. Once it has answered, no gateway serves a token from before. Errors: BAD_USER_INPUT, IDENTITY_NOT_FOUND, RATE_LIMITED, UPSTREAM_UNAVAILABLE, UPSTREAM_REJECTED, CACHE_UNAVAILABLE (send it again).",
@@ -52,6 +54,7 @@ export class TokenResolver {
   }
 
   @Authorized()
+  @Directive("@cost(weight: 100)")
   @Mutation(() => ExchangeTeamsTokenPayload, {
     description:
       "Exchanges a Teams user's Entra token for an ACS token that acts as that user. Errors: BAD_USER_INPUT, RATE_LIMITED, UPSTREAM_UNAVAILABLE, UPSTREAM_REJECTED.",
