@@ -62,7 +62,7 @@ export class OperationCosts {
   ): number | undefined {
     const known = this.known.get(operation);
     if (typeof known === "number") return known;
-    const cost = this.compute(document, operation, variables);
+    const weight = this.compute(document, operation, variables);
     if (known === undefined && cost !== undefined)
       this.known.set(operation, dependsOnVariables(document) ? "varies" : cost);
     return cost;
@@ -84,21 +84,26 @@ export class OperationCosts {
   };
 
   private price(name: string, field: GraphQLField<unknown, unknown>): Price {
-    const cost = this.directive<{ weight: number }>("cost", field);
-    const listSize = this.directive<{ assumedSize?: number }>("listSize", field);
+    const cost = this.directive("cost", field)?.weight;
+    const size = this.directive("listSize", field)?.assumedSize;
     const hasFields = isCompositeType(getNamedType(field.type));
     const isList = isListType(isNonNullType(field.type) ? field.type.ofType : field.type);
-    if (isList && hasFields && field.name !== entities && typeof listSize?.assumedSize !== "number") {
-      throw new Error(`${name} is a list of objects: say @listSize(assumedSize: …), or its price is unknown.`);
+    if (isList && hasFields && field.name !== entities && typeof size !== "number") {
+      throw new Error(
+        `${name} is a list of objects: say @listSize(assumedSize: …), or its price is unknown.`,
+      );
     }
-    return { weight: cost?.weight ?? (hasFields ? 1 : 0), size: listSize?.assumedSize ?? 1 };
+    return { weight: numberOr(hasFields ? 1 : 0, weight), size: numberOr(1, size) };
   }
 
-  private directive<T>(name: string, { astNode }: GraphQLField<unknown, unknown>): T | undefined {
-    const definition = this.schema.getDirective(name) ?? this.schema.getDirective(`federation__${name}`);
-    if (!definition || !astNode) return undefined;
-    return getDirectiveValues(definition, astNode) as T | undefined;
+  private directive(name: string, { astNode }: GraphQLField<unknown, unknown>) {
+    const definition = this.schema.getDirective(name);
+    return definition && astNode ? getDirectiveValues(definition, astNode) : undefined;
   }
+}
+
+function numberOr(otherwise: number, value: unknown): number {
+  return typeof value === "number" ? value : otherwise;
 }
 
 function fragmentsOf({ definitions }: DocumentNode) {
