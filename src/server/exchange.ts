@@ -9,7 +9,7 @@ const wellFormedId = /^[\w.:+/=-]{1,128}$/;
 export interface RequestInfo {
   /** The client's `x-request-id` if it is well-formed, else a new UUID. Sent back as `x-request-id`. */
   readonly id: string;
-  /** Aborts when the client disconnects before it has its answer. Made on first use. */
+  /** Aborts when the client disconnects before it has its answer, or when the time for it is over. Made on first use. */
   readonly signal: AbortSignal;
   /**
    * Resolves when the exchange is over: whether an answer with GraphQL data has been handed to the network. False when
@@ -31,6 +31,7 @@ export class Exchange implements RequestInfo {
   #controller: AbortController | undefined;
   #answered: Promise<boolean> | undefined;
   #tellsData = false;
+  #expired: Error | undefined;
 
   constructor(
     readonly request: IncomingMessage,
@@ -53,10 +54,17 @@ export class Exchange implements RequestInfo {
       const gone = (): void => {
         if (!response.writableFinished) controller.abort(new Error("The client has disconnected."));
       };
-      if (response.destroyed) gone();
+      if (this.#expired) controller.abort(this.#expired);
+      else if (response.destroyed) gone();
       else response.once("close", gone);
     }
     return this.#controller.signal;
+  }
+
+  /** The time for an answer is over: whoever works on one may stop. */
+  expire(): void {
+    this.#expired = new Error("The time for an answer is over.");
+    this.#controller?.abort(this.#expired);
   }
 
   get answered(): Promise<boolean> {
