@@ -9,15 +9,19 @@ import {
 import { ClosingList } from "./closing-list";
 import type { Config } from "./config";
 import { packageRoot } from "./package-root";
-import { accessRules } from "./resolvers/access-rules";
+import { accessRules, servicesOnly } from "./resolvers/access-rules";
 import { identityByReference, IdentityResolver } from "./resolvers/identity-resolver";
 import { presentErrors } from "./resolvers/present-error";
 import { requestContext, type RequestContext } from "./resolvers/request-context";
 import { TokenResolver } from "./resolvers/token-resolver";
 import { buildGatewaySchema } from "./schema/build-schema";
+import { costLimit } from "./schema/cost-limit";
+import { guardSdl } from "./schema/guarded-sdl";
 import { knownOperationTypes } from "./schema/known-operation-types";
+import { defaultOperationLimits, limitRules, type OperationLimits } from "./schema/operation-limits";
 import { Explorer } from "./server/explorer";
 import { graphqlPath, HttpServer } from "./server/http-server";
+import type { OperationList } from "./server/operation-list";
 import { sandbox } from "./server/sandbox";
 import { ApiKeyAuthenticator } from "./services/access/api-key-authenticator";
 import { CallerAuthenticator } from "./services/access/caller-authenticator";
@@ -47,6 +51,11 @@ export interface Parts {
   readonly budget: Partial<BudgetOptions>;
   /** How soon creates that nobody was told of are swept. */
   readonly creates: Parameters<typeof createRecords>[4];
+  /** How large an operation may be. */
+  readonly limits: Partial<OperationLimits>;
+  /** The longest that an operation may take. */
+  readonly operationTimeoutMs: number;
+  readonly operationList: OperationList;
 }
 
 /** A gateway that was built and does not listen yet. Disposing of it finishes requests in flight first. */
@@ -89,19 +98,25 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   const identities = new IdentityService(azure, tokens, events, records);
   const callers = new CallerAuthenticator(new ApiKeyAuthenticator(config.access.apiKeys));
   const { schema, typeDefs } = await describeApi(tokens, identities);
+  const limits = { ...defaultOperationLimits, ...parts.limits };
+  const introspection = !config.production || config.explorer;
+  if (!introspection) guardSdl(schema, servicesOnly);
   const { developmentKey } = config.access;
   const operations = readFileSync(join(packageRoot(), "operations", "quickstart.graphql"), "utf8");
   const apollo = new ApolloServer<RequestContext>({
     schema,
     formatError: presentErrors(events),
-    introspection: !config.production || config.explorer,
+    introspection,
     hideSchemaDetailsFromClientErrors: config.production,
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
     persistedQueries: false,
-    parseOptions: { maxLexicalTokens: 1_000 },
-    validationRules: [knownOperationTypes],
+    parseOptions: { maxLexicalTokens: limits.maxTokens },
+    // Beside its own purpose it makes Apollo Server ask the rules below of valid documents only.
+    maxRecursiveSelections: limits.maxSelections,
+    validationRules: [knownOperationTypes, ...limitRules(limits)],
     plugins: [
+      costLimit(schema, limits.maxCost),
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
       sandbox({ enabled: config.explorer, operations, developmentKey }),
@@ -115,15 +130,20 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     operations,
     ...(developmentKey === undefined ? {} : { developmentKey }),
   });
-  const http = new HttpServer<RequestContext>(config.http, {
-    apollo,
-    // A promise, so that a credential that is not valid becomes the operation's error.
-    context: (request, info) =>
-      Promise.resolve().then(() => requestContext(credentialsOf(request.headers), info, callers, tokens)),
-    pages: config.explorer ? [explorer] : [],
-    health: { ready: () => Promise.resolve(readiness(redis)) },
-    onError: events.internalError,
-  });
+  const { operationTimeoutMs = 30_000, operationList } = parts;
+  const http = new HttpServer<RequestContext>(
+    { ...config.http, operationTimeoutMs },
+    {
+      apollo,
+      operationList,
+      // A promise, so that a credential that is not valid becomes the operation's error.
+      context: (request, info) =>
+        Promise.resolve().then(() => requestContext(credentialsOf(request.headers), info, callers, tokens)),
+      pages: config.explorer ? [explorer] : [],
+      health: { ready: () => Promise.resolve(readiness(redis)) },
+      onError: events.internalError,
+    },
+  );
   closing.add({ [Symbol.asyncDispose]: () => http.close() });
   const start = async () => {
     const { url: origin } = await http.start();
