@@ -1,5 +1,16 @@
 /** viewer, identity, createIdentity, deleteIdentity, and what is cached for an identity. */
-import { Arg, Authorized, Ctx, Directive, FieldResolver, ID, Mutation, Query, Resolver, Root } from "type-graphql";
+import {
+  Arg,
+  Authorized,
+  Ctx,
+  Directive,
+  FieldResolver,
+  ID,
+  Mutation,
+  Query,
+  Resolver,
+  Root,
+} from "type-graphql";
 import { GatewayError } from "../errors";
 import { CachedToken } from "../schema/access-token";
 import { Identity } from "../schema/identity";

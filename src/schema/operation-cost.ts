@@ -40,7 +40,7 @@ export class OperationCosts {
   /** By operation, which lives as long as its document is cached; `varies` if each request must be priced. */
   private readonly known = new WeakMap<OperationDefinitionNode, number | "varies">();
 
-  /** Throws when a list of objects does not say its size. */
+  /** Throws when a list of objects does not say its size, and for a schema without the two directives. */
   constructor(private readonly schema: GraphQLSchema) {
     for (const type of Object.values(schema.getTypeMap())) {
       if (!isObjectType(type) || type.name.startsWith("__")) continue;
@@ -62,7 +62,7 @@ export class OperationCosts {
   ): number | undefined {
     const known = this.known.get(operation);
     if (typeof known === "number") return known;
-    const weight = this.compute(document, operation, variables);
+    const cost = this.compute(document, operation, variables);
     if (known === undefined && cost !== undefined)
       this.known.set(operation, dependsOnVariables(document) ? "varies" : cost);
     return cost;
@@ -84,7 +84,7 @@ export class OperationCosts {
   };
 
   private price(name: string, field: GraphQLField<unknown, unknown>): Price {
-    const cost = this.directive("cost", field)?.weight;
+    const weight = this.directive("cost", field)?.weight;
     const size = this.directive("listSize", field)?.assumedSize;
     const hasFields = isCompositeType(getNamedType(field.type));
     const isList = isListType(isNonNullType(field.type) ? field.type.ofType : field.type);
@@ -98,7 +98,8 @@ export class OperationCosts {
 
   private directive(name: string, { astNode }: GraphQLField<unknown, unknown>) {
     const definition = this.schema.getDirective(name);
-    return definition && astNode ? getDirectiveValues(definition, astNode) : undefined;
+    if (!definition) throw new Error(`The schema does not know @${name}.`);
+    return astNode ? getDirectiveValues(definition, astNode) : undefined;
   }
 }
 
