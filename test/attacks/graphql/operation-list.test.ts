@@ -202,7 +202,7 @@ describe("a gateway with a list that is a convenience", () => {
 });
 
 describe("a manifest", () => {
-  it("of GraphQL Code Generator is read too", async () => {
+  it("of GraphQL Code Generator is read too", () => {
     const file = join(folder, "persisted-documents.json");
     writeFileSync(file, JSON.stringify({ abc: bodyOf("Viewer") }));
     const list = readOperationList(file, true);
