@@ -105,7 +105,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   const operations = readFileSync(join(packageRoot(), "operations", "quickstart.graphql"), "utf8");
   const apollo = new ApolloServer<RequestContext>({
     schema,
-    formatError: presentErrors(events),
+    formatError: presentErrors(events, !config.production),
     introspection,
     hideSchemaDetailsFromClientErrors: config.production,
     includeStacktraceInErrorResponses: false,
