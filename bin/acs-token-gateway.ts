@@ -9,6 +9,7 @@ import { main as emulator } from "../emulator/main";
 import { packageRoot } from "../src/package-root";
 import { checkConfiguration } from "./check";
 import { newKey } from "./new-key";
+import { operations } from "./operations";
 import { printSchema } from "./print-schema";
 import { quickstart } from "./quickstart";
 import { reportAndExit } from "./report";
@@ -54,6 +55,12 @@ program
   .action(checkConfiguration);
 
 program.command("schema").description("print the GraphQL schema").action(printSchema);
+
+program
+  .command("operations <documents...>")
+  .description("make an operation list from clients' documents: files, folders or patterns")
+  .option("--out <file>", "write it there instead of to stdout")
+  .action(operations);
 
 program
   .command("new-key [name]")

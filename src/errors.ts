@@ -8,6 +8,8 @@
 const statusByCode = {
   /** An argument is out of range or malformed; `argument` names it. Correct it; the same request never succeeds. */
   BAD_USER_INPUT: 400,
+  /** The operation is too large; the message says how, `limit` the most that is allowed. Split it. */
+  OPERATION_TOO_COMPLEX: 400,
   /** No credential, or one that is not valid. Send `Authorization: Bearer` with an access token, or `x-api-key`. */
   UNAUTHENTICATED: 401,
   /** The caller is known but may not do this: not its own identity, not its scopes, not its right. Do not retry. */
@@ -41,6 +43,10 @@ export interface ErrorData {
   readonly argument?: string;
   /** Whole seconds to wait before trying again. Sent as `Retry-After` too. */
   readonly retryAfterSeconds?: number;
+  /** What the operation would have cost (`@cost` and `@listSize` in the schema). */
+  readonly cost?: number;
+  /** The most that is allowed of what the message names. */
+  readonly limit?: number;
   /** The id under which the log tells the cause. */
   readonly errorId?: string;
 }

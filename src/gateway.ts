@@ -10,7 +10,7 @@ import { callerAuthenticator, requestLimits, userIdentities, type DirectoryPace 
 import { ClosingList } from "./closing-list";
 import type { Config } from "./config";
 import { packageRoot } from "./package-root";
-import { accessRules } from "./resolvers/access-rules";
+import { accessRules, mayReadSchema } from "./resolvers/access-rules";
 import { identityByReference, IdentityResolver } from "./resolvers/identity-resolver";
 import { presentErrors } from "./resolvers/present-error";
 import { OwnIdentity } from "./resolvers/own-identity";
@@ -18,10 +18,14 @@ import { requestContext, type RequestContext } from "./resolvers/request-context
 import { TokenResolver } from "./resolvers/token-resolver";
 import { ViewerResolver } from "./resolvers/viewer-resolver";
 import { buildGatewaySchema } from "./schema/build-schema";
+import { costLimit } from "./schema/cost-limit";
+import { guardSdl } from "./schema/guarded-sdl";
 import { knownOperationTypes } from "./schema/known-operation-types";
+import { defaultOperationLimits, limitRules, type OperationLimits } from "./schema/operation-limits";
 import { addressGroup } from "./server/client-address";
 import { Explorer } from "./server/explorer";
 import { graphqlPath, HttpServer } from "./server/http-server";
+import { readOperationList, type OperationList } from "./server/operation-list";
 import { sandbox } from "./server/sandbox";
 import type { KeyTimings } from "./services/access/issuer-keys";
 import { AcsIdentityProvider } from "./services/azure/acs-identity-provider";
@@ -57,6 +61,11 @@ export interface Parts {
   /** How soon issuers are asked for their keys again. */
   readonly issuerKeys: KeyTimings;
   readonly directory: DirectoryPace;
+  /** How large an operation may be. */
+  readonly limits: Partial<OperationLimits>;
+  /** The longest that an operation may take. */
+  readonly operationTimeoutMs: number;
+  readonly operationList: OperationList;
 }
 
 /** A gateway that was built and does not listen yet. Disposing of it finishes requests in flight first. */
@@ -107,19 +116,25 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   const callers = callerAuthenticator(around, parts.issuerKeys);
   const own = new OwnIdentity(users, config.directory?.maxDevices ?? 0);
   const { schema, typeDefs } = await describeApi(tokens, new IdentityLife(identities, users), own);
+  const operationLimits = { ...defaultOperationLimits, ...parts.limits };
+  const introspection = !config.production || config.explorer;
+  if (!introspection) guardSdl(schema, mayReadSchema);
   const { developmentKey } = config.access;
   const operations = readFileSync(join(packageRoot(), "operations", "quickstart.graphql"), "utf8");
   const apollo = new ApolloServer<RequestContext>({
     schema,
-    formatError: presentErrors(events),
-    introspection: !config.production || config.explorer,
+    formatError: presentErrors(events, !config.production),
+    introspection,
     hideSchemaDetailsFromClientErrors: config.production,
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
     persistedQueries: false,
-    parseOptions: { maxLexicalTokens: 1_000 },
-    validationRules: [knownOperationTypes],
+    parseOptions: { maxLexicalTokens: operationLimits.maxTokens },
+    // Beside its own purpose it makes Apollo Server ask the rules below of valid documents only.
+    maxRecursiveSelections: operationLimits.maxSelections,
+    validationRules: [knownOperationTypes, ...limitRules(operationLimits)],
     plugins: [
+      costLimit(schema, operationLimits.maxCost),
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
       sandbox({ enabled: config.explorer, operations, developmentKey }),
@@ -133,14 +148,19 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     operations,
     ...(developmentKey === undefined ? {} : { developmentKey }),
   });
-  const http = new HttpServer<RequestContext>(config.http, {
-    apollo,
-    context: (request, info) =>
-      requestContext(credentialsOf(request.headers), info, { callers, limits, audit, tokens }),
-    pages: config.explorer ? [explorer] : [],
-    health: { ready: () => Promise.resolve(readiness(redis)) },
-    onError: events.internalError,
-  });
+  const { operationTimeoutMs = 30_000, operationList = operationListOf(config) } = parts;
+  const http = new HttpServer<RequestContext>(
+    { ...config.http, operationTimeoutMs },
+    {
+      apollo,
+      operationList,
+      context: (request, info) =>
+        requestContext(credentialsOf(request.headers), info, { callers, limits, audit, tokens }),
+      pages: config.explorer ? [explorer] : [],
+      health: { ready: () => Promise.resolve(readiness(redis)) },
+      onError: events.internalError,
+    },
+  );
   closing.add({ [Symbol.asyncDispose]: () => http.close() });
   const start = async () => {
     const { url: origin } = await http.start();
@@ -163,6 +183,10 @@ function describeApi(tokens: TokenService, identities: IdentityLife, own: OwnIde
     new ViewerResolver(own),
   ];
   return buildGatewaySchema(resolvers, accessRules, { Identity: identityByReference });
+}
+
+function operationListOf({ operations: { file, onlyListed } }: Config): OperationList | undefined {
+  return file === undefined ? undefined : readOperationList(file, onlyListed);
 }
 
 async function identityProvider(

@@ -1,6 +1,7 @@
 /** The gateway as a process: configuration, gateway, listen; drains on SIGTERM and SIGINT; exit code. */
 import { ConfigError, loadConfig, type Config, type Environment } from "./config";
 import { createGateway } from "./gateway";
+import { OperationListUnusable } from "./server/operation-list";
 import { DatabaseUnusable } from "./services/identities/directory/sql";
 import { RedisUnusable } from "./services/redis/redis-connection";
 
@@ -49,7 +50,9 @@ export function untilAskedToEnd(): Promise<NodeJS.Signals> {
 
 /** Node's listen errors in words; other errors unchanged. */
 export function asStartupError(error: unknown): unknown {
-  const mendable = [ConfigError, DatabaseUnusable, RedisUnusable].some((kind) => error instanceof kind);
+  const mendable = [ConfigError, DatabaseUnusable, OperationListUnusable, RedisUnusable].some(
+    (kind) => error instanceof kind,
+  );
   if (mendable && error instanceof Error) return new StartupError(error.message);
   const { code, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string };
   switch (code) {

@@ -114,7 +114,7 @@ it("tells what contradicts beside what is malformed, and calls nothing missing t
   expect(problemsOf({ NODE_ENV: "production", PORT: "x", ACS_ENDPOINT: "nowhere" })).toEqual([
     "PORT must be a whole number from 0 to 65535.",
     "ACS_ENDPOINT must look like https://<resource>.communication.azure.com.",
-    "API_KEYS must be set in production: `acs-token-gateway new-key <name>` makes an entry.",
+    "API_KEYS, API_KEYS_FILE or OIDC_ISSUERS must be set in production: who may call? `acs-token-gateway new-key <name>` makes an API key.",
   ]);
 });
 
@@ -141,7 +141,7 @@ it("accepts http for this machine only", () => {
 });
 
 describe("in production", () => {
-  const production = { ...acs, NODE_ENV: "production", API_KEYS: `backend:${hash}` };
+  const production = { ...acs, NODE_ENV: "production", API_KEYS: `backend:${hash} rights=all` };
 
   it("listens everywhere, serves no explorer and has no development key", () => {
     const config = loadConfig(production);
@@ -150,7 +150,7 @@ describe("in production", () => {
   });
 
   it.each([
-    [{ API_KEYS: undefined }, "API_KEYS must be set in production"],
+    [{ API_KEYS: undefined }, "API_KEYS, API_KEYS_FILE or OIDC_ISSUERS must be set in production"],
     [{ ACS_CONNECTION_STRING: undefined }, "ACS_CONNECTION_STRING or ACS_ENDPOINT must be set"],
     [
       { DEVELOPMENT_API_KEY: "sixteen-characters-or-more" },

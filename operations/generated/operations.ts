@@ -5,8 +5,12 @@ export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' |
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
 /** What kind of caller the gateway takes somebody for. */
 export type CallerKind =
+  /** A user whom his issuer calls a guest: he may join, and his identity may be deleted later. */
+  | 'GUEST'
   /** A program with an API key. */
-  | 'SERVICE';
+  | 'SERVICE'
+  /** A user of the app, with an access token of an issuer that the gateway trusts. */
+  | 'USER';
 
 /** What an access token allows. `CHAT` includes `CHAT_JOIN`, which includes `CHAT_JOIN_LIMITED`; `VOIP` includes `VOIP_JOIN`. Ask for the least that does. */
 export type TokenScope =

@@ -30,6 +30,11 @@ export function checkRight(caller: Caller, right: Right): void {
   throw new GatewayError("FORBIDDEN", `This needs the right ${right}, which this caller does not have.`);
 }
 
+/** The schema's text lays a gateway in production open, and is of use to those who compose it. */
+export function mayReadSchema(context: RequestContext): void {
+  checkRight(callerOf(context), "schema:read");
+}
+
 /** Throws `FORBIDDEN` unless the caller may have tokens with all of these scopes. */
 export function checkScopes(caller: Caller, scopes: readonly TokenScope[]): void {
   if (scopes.every((scope) => caller.scopes.has(scope))) return;

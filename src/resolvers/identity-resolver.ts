@@ -1,5 +1,5 @@
 /** identity, createIdentity, deleteIdentity, and what is cached for an identity. */
-import { Arg, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from "type-graphql";
+import { Arg, Ctx, Directive, FieldResolver, ID, Mutation, Query, Resolver, Root } from "type-graphql";
 import { CachedToken } from "../schema/access-token";
 import { Identity } from "../schema/identity";
 import {
@@ -42,6 +42,7 @@ export class IdentityResolver {
   }
 
   @Allow({ own: true, any: "identity:read:any" })
+  @Directive("@listSize(assumedSize: 10)")
   @FieldResolver(() => [CachedToken], {
     description:
       "The tokens that the gateway could serve for this identity without asking Azure, without the tokens. Errors: FORBIDDEN.",
@@ -57,6 +58,7 @@ export class IdentityResolver {
   }
 
   @Allow({ any: "identity:create" })
+  @Directive("@cost(weight: 100)")
   @Mutation(() => CreateIdentityPayload, {
     description:
       "Makes an identity that is bound to nobody, and with `scopes` a token for it in the same call to Azure, which needs the right token:issue:any as well. Not idempotent: each call makes another identity. Errors: BAD_USER_INPUT, FORBIDDEN, RATE_LIMITED, UPSTREAM_UNAVAILABLE (an identity may have been made), UPSTREAM_REJECTED, DIRECTORY_UNAVAILABLE.",
@@ -82,6 +84,7 @@ export class IdentityResolver {
   }
 
   @Allow({ own: true, any: "identity:delete:any" })
+  @Directive("@cost(weight: 100)")
   @Mutation(() => DeleteIdentityPayload, {
     description:
       "Deletes an identity with its tokens and chat data. One that is gone already counts as deleted. A user whose identity is deleted gets a new one on next use. Errors: BAD_USER_INPUT, FORBIDDEN, IDENTITY_NOT_FOUND (another resource's, or you have none), RATE_LIMITED, UPSTREAM_UNAVAILABLE, UPSTREAM_REJECTED, CACHE_UNAVAILABLE (send it again), DIRECTORY_UNAVAILABLE.",

@@ -15,17 +15,31 @@ const requestErrors = new Set([
   "PERSISTED_QUERY_NOT_FOUND",
 ]);
 
-/** Makes Apollo's `formatError`. */
+/** How graphql-js ends a message about a name that it does not know. */
+const suggestion = / ?Did you mean [^?]+\?$/;
+
+/**
+ * Makes Apollo's `formatError`.
+ * @param suggests false: names of the schema that are near to a misspelt one are kept back, also among variables,
+ * where Apollo Server's own option does not look.
+ */
 export function presentErrors(
   events: Pick<Events, "internalError">,
+  suggests = true,
 ): (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError {
   return (formatted, error) => {
     const cause = causeOf(error);
-    if (cause instanceof GatewayError) return { ...formatted, message: cause.message };
+    if (cause instanceof GatewayError) {
+      // Apollo Server has a code of its own for whatever a validation rule reports.
+      const extensions = { ...formatted.extensions, code: cause.code };
+      return { ...formatted, message: cause.message, extensions };
+    }
     const code = formatted.extensions?.code;
     const foundByGraphql =
       unwrapResolverError(error) === error && typeof code === "string" && requestErrors.has(code);
-    if (foundByGraphql) return formatted;
+    if (foundByGraphql) {
+      return suggests ? formatted : { ...formatted, message: formatted.message.replace(suggestion, "") };
+    }
     if (isTooManyErrors(error)) return { ...formatted, extensions: { code: "BAD_USER_INPUT" } };
     const errorId = events.internalError(cause);
     const where = formatted.path ? { path: formatted.path } : {};

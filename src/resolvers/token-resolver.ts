@@ -1,5 +1,5 @@
 /** issueToken, revokeTokens, exchangeTeamsToken. */
-import { Arg, Ctx, Mutation, Resolver } from "type-graphql";
+import { Arg, Ctx, Directive, Mutation, Resolver } from "type-graphql";
 import { GatewayError } from "../errors";
 import {
   ExchangeTeamsTokenInput,
@@ -25,6 +25,7 @@ export class TokenResolver {
   ) {}
 
   @Allow({ own: true, any: "token:issue:any" })
+  @Directive("@cost(weight: 100)")
   @Mutation(() => IssueTokenPayload, {
     description:
       "Answers with an access token: the cached one if it has enough life left, else a new one. Call it again to refresh. Errors: BAD_USER_INPUT, FORBIDDEN (not your identity, or a scope that you may not have), IDENTITY_NOT_FOUND, RATE_LIMITED, UPSTREAM_UNAVAILABLE, UPSTREAM_REJECTED, TOKEN_REVOKED_DURING_ISSUE, DIRECTORY_UNAVAILABLE.",
@@ -54,6 +55,7 @@ export class TokenResolver {
   }
 
   @Allow({ own: true, any: "token:revoke:any" })
+  @Directive("@cost(weight: 100)")
   @Mutation(() => RevokeTokensPayload, {
     description:
       "Revokes every token of an identity. Once it has answered, no gateway serves a token from before. Errors: BAD_USER_INPUT, FORBIDDEN, IDENTITY_NOT_FOUND, RATE_LIMITED, UPSTREAM_UNAVAILABLE, UPSTREAM_REJECTED, CACHE_UNAVAILABLE (send it again), DIRECTORY_UNAVAILABLE.",
@@ -73,6 +75,7 @@ export class TokenResolver {
   }
 
   @Allow({ own: true, any: "token:exchange:any" })
+  @Directive("@cost(weight: 100)")
   @Mutation(() => ExchangeTeamsTokenPayload, {
     description:
       "Exchanges a Teams user's Entra token for an ACS token that acts as that user. Users exchange their own: the `oid` of their access token must be the userObjectId. Errors: BAD_USER_INPUT, FORBIDDEN, RATE_LIMITED, UPSTREAM_UNAVAILABLE, UPSTREAM_REJECTED.",

@@ -1,5 +1,5 @@
 /** viewer, and what is bound to the caller. */
-import { Arg, Ctx, FieldResolver, Query, Resolver } from "type-graphql";
+import { Arg, Ctx, Directive, FieldResolver, Query, Resolver } from "type-graphql";
 import { Identity } from "../schema/identity";
 import type { TokenScope } from "../schema/token-scope";
 import { DeviceIdentity, Viewer, type CallerKind } from "../schema/viewer";
@@ -25,6 +25,7 @@ export class ViewerResolver {
     };
   }
 
+  @Directive("@cost(weight: 100)")
   @FieldResolver(() => Identity, {
     nullable: true,
     description:
@@ -41,6 +42,7 @@ export class ViewerResolver {
     return { id: identityId };
   }
 
+  @Directive("@listSize(assumedSize: 10)")
   @FieldResolver(() => [DeviceIdentity], {
     description:
       "The identities bound to you that exist: your own, and one for each device label. Errors: DIRECTORY_UNAVAILABLE.",

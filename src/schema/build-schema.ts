@@ -12,7 +12,7 @@ import {
 } from "./entity-references";
 
 /** The newest federation version that the pinned `@apollo/subgraph` knows and all common gateways compose. */
-const link = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@authenticated", "@key", "@requiresScopes"])`;
+const link = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@authenticated", "@cost", "@key", "@listSize", "@requiresScopes"])`;
 
 /** A resolver object made by the composition root, and what type-graphql knows of its class. */
 export type ResolverInstance = object;

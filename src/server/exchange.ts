@@ -12,7 +12,7 @@ export interface RequestInfo {
   readonly id: string;
   /** The client's address, as far as it can be known. Found out on first use. */
   readonly address: string;
-  /** Aborts when the client disconnects before it has its answer. Made on first use. */
+  /** Aborts when the client disconnects before it has its answer, or when the time for it is over. Made on first use. */
   readonly signal: AbortSignal;
   /**
    * Resolves when the exchange is over: whether an answer with GraphQL data has been handed to the network. False when
@@ -35,6 +35,7 @@ export class Exchange implements RequestInfo {
   #answered: Promise<boolean> | undefined;
   #tellsData = false;
   #address: string | undefined;
+  #expired: Error | undefined;
 
   constructor(
     readonly request: IncomingMessage,
@@ -58,7 +59,8 @@ export class Exchange implements RequestInfo {
       const gone = (): void => {
         if (!response.writableFinished) controller.abort(new Error("The client has disconnected."));
       };
-      if (response.destroyed) gone();
+      if (this.#expired) controller.abort(this.#expired);
+      else if (response.destroyed) gone();
       else response.once("close", gone);
     }
     return this.#controller.signal;
@@ -66,6 +68,12 @@ export class Exchange implements RequestInfo {
 
   get address(): string {
     return (this.#address ??= this.addressOf(this.request));
+  }
+
+  /** The time for an answer is over: whoever works on one may stop. */
+  expire(): void {
+    this.#expired = new Error("The time for an answer is over.");
+    this.#controller?.abort(this.#expired);
   }
 
   get answered(): Promise<boolean> {

@@ -1,11 +1,18 @@
 /** The route /graphql: GraphQL over HTTP, from a Node request through Apollo Server to a Node response. */
 import type { IncomingMessage } from "node:http";
-import { HeaderMap, type ApolloServer, type BaseContext } from "@apollo/server";
+import {
+  HeaderMap,
+  type ApolloServer,
+  type BaseContext,
+  type HTTPGraphQLRequest,
+  type HTTPGraphQLResponse,
+} from "@apollo/server";
 import { GraphQLError } from "graphql";
 import { statusOfAnswer } from "./answer-status";
 import type { Cors } from "./cors";
 import type { Exchange, RequestInfo } from "./exchange";
-import { HttpRefusal } from "./http-refusal";
+import { HttpRefusal, refusalBody } from "./http-refusal";
+import type { OperationList } from "./operation-list";
 import { readJsonObject } from "./request-body";
 import { forPageOf } from "./sandbox";
 
@@ -15,14 +22,34 @@ export type MakeContext<TContext> = (request: IncomingMessage, info: RequestInfo
 /** Written by this room alone, whatever Apollo Server's plugins say. */
 const ownHeaders = new Set(["content-type", "content-length", "cache-control"]);
 
+/** What answers an operation. */
+export interface GraphqlParts<TContext extends BaseContext> {
+  /** Started by its owner, and stopped by it after the server has closed. */
+  readonly apollo: ApolloServer<TContext>;
+  readonly context: MakeContext<TContext>;
+  /** The operations that clients may name instead of sending them; without it they send them all. */
+  readonly operationList?: OperationList | undefined;
+}
+
+/** Within which limits an operation is answered. */
+export interface GraphqlOptions {
+  /** Largest request body accepted. */
+  readonly bodyLimitBytes: number;
+  /** The longest that an operation may take once it has arrived; 30 seconds when left out. */
+  readonly operationTimeoutMs?: number;
+}
+
 /** Serves GraphQL operations. */
 export class GraphqlRoute<TContext extends BaseContext> {
+  readonly #timeoutMs: number;
+
   constructor(
-    private readonly apollo: ApolloServer<TContext>,
-    private readonly makeContext: MakeContext<TContext>,
+    private readonly parts: GraphqlParts<TContext>,
     private readonly cors: Cors,
-    private readonly bodyLimitBytes: number,
-  ) {}
+    private readonly options: GraphqlOptions,
+  ) {
+    this.#timeoutMs = options.operationTimeoutMs ?? 30_000;
+  }
 
   /** Answers one request. Throws {@link HttpRefusal} for what is not a GraphQL request. */
   async handle(exchange: Exchange): Promise<void> {
@@ -38,11 +65,40 @@ export class GraphqlRoute<TContext extends BaseContext> {
         "GET, POST, OPTIONS",
       ]);
     }
-    const body = method === "POST" ? await readJsonObject(request, this.bodyLimitBytes) : undefined;
-    const httpGraphQLRequest = { method, headers: headersOf(request), search: exchange.search, body };
-    const result = await forPageOf(request, () =>
-      this.apollo.executeHTTPGraphQLRequest({ httpGraphQLRequest, context: () => this.#context(exchange) }),
+    const body = method === "POST" ? await readJsonObject(request, this.options.bodyLimitBytes) : undefined;
+    const sent = { method, headers: headersOf(request), search: exchange.search, body };
+    const { operationList } = this.parts;
+    const operation = this.#run(exchange, operationList ? operationList.resolve(sent) : sent);
+    if (await this.#inTime(operation)) this.#answer(exchange, await operation);
+    else {
+      exchange.expire();
+      this.#answerTooLate(exchange);
+      // Until it has ended the exchange counts as in flight, so that a gateway that closes waits for a revocation.
+      await operation.catch(() => undefined);
+    }
+  }
+
+  #run(exchange: Exchange, httpGraphQLRequest: HTTPGraphQLRequest): Promise<HTTPGraphQLResponse> {
+    const context = () => this.#context(exchange);
+    return forPageOf(exchange.request, () =>
+      this.parts.apollo.executeHTTPGraphQLRequest({ httpGraphQLRequest, context }),
     );
+  }
+
+  /** Whether it has ended, well or not, before its time was over. Node keeps timers of one length in one list: 0.6 µs. */
+  #inTime(operation: Promise<unknown>): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, this.#timeoutMs, false);
+      const ended = () => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+      operation.then(ended, ended);
+    });
+  }
+
+  #answer(exchange: Exchange, result: HTTPGraphQLResponse): void {
+    const { request } = exchange;
     if (result.body.kind !== "complete") {
       throw new Error("Apollo Server answered in parts, which this server does not send.");
     }
@@ -55,10 +111,21 @@ export class GraphqlRoute<TContext extends BaseContext> {
     exchange.answer(status, headers, text, hasData);
   }
 
+  #answerTooLate(exchange: Exchange): void {
+    const seconds = this.#timeoutMs / 1_000;
+    const refusal = new HttpRefusal(
+      "OPERATION_TIMEOUT",
+      `The operation took longer than ${seconds} s. What it has begun may still take effect.`,
+    );
+    const headers = exchange.headers("application/json; charset=utf-8");
+    this.cors.allow(exchange.request, headers);
+    exchange.answer(refusal.status, headers, refusalBody(refusal));
+  }
+
   /** Apollo Server would put words of its own before the message of an error that is not a GraphQLError. */
   async #context(exchange: Exchange): Promise<TContext> {
     try {
-      return await this.makeContext(exchange.request, exchange);
+      return await this.parts.context(exchange.request, exchange);
     } catch (error) {
       if (error instanceof GraphQLError || !(error instanceof Error)) throw error;
       throw new GraphQLError(error.message, { originalError: error });

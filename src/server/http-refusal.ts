@@ -6,6 +6,10 @@ const statusByRefusal = {
   BAD_REQUEST: 400,
   /** Nothing is served at this path. */
   NOT_FOUND: 404,
+  /** The gateway serves the operations of a list, and this is none of them. The operator adds it; do not retry. */
+  OPERATION_NOT_LISTED: 403,
+  /** No operation has this id. 200 as Apollo Server answers it: clients then send the whole document. */
+  PERSISTED_QUERY_NOT_FOUND: 200,
   /** The path exists, the method does not; `Allow` lists those that do. */
   METHOD_NOT_ALLOWED: 405,
   /** The request did not arrive within the time given to it. */
@@ -20,6 +24,8 @@ const statusByRefusal = {
   REQUEST_HEADER_FIELDS_TOO_LARGE: 431,
   /** A fault of the gateway, in its log under `errorId`. */
   INTERNAL_SERVER_ERROR: 500,
+  /** The operation took too long. What it has begun may still take effect: creating, revoking and deleting go on. */
+  OPERATION_TIMEOUT: 504,
 } as const;
 
 /** The codes of {@link HttpRefusal}. */

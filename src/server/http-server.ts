@@ -2,25 +2,23 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
-import type { ApolloServer, BaseContext } from "@apollo/server";
+import type { BaseContext } from "@apollo/server";
 import { answerBrokenRequest } from "./broken-requests";
 import { clientAddress, type ClientAddress } from "./client-address";
 import { Cors, type CorsOrigins } from "./cors";
 import { Exchange } from "./exchange";
-import { GraphqlRoute, type MakeContext } from "./graphql-route";
+import { GraphqlRoute, type GraphqlOptions, type GraphqlParts } from "./graphql-route";
 import { HttpRefusal, refusalBody } from "./http-refusal";
 import { OperationalRoutes, type Health } from "./operational-routes";
 import type { Page } from "./page";
 import { ClientGone, declaresTooMuch } from "./request-body";
 
 /** Where and within which limits the server listens. */
-export interface HttpOptions {
+export interface HttpOptions extends GraphqlOptions {
   /** Name or address to listen on: `127.0.0.1`, `0.0.0.0`, `::`. */
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
-  /** Largest request body accepted. */
-  readonly bodyLimitBytes: number;
   /** Web origins that may call from a browser. Empty: none, and no CORS header at all. */
   readonly corsOrigins: CorsOrigins;
   /** Proxies whose `x-forwarded-for` is believed; none when left out. */
@@ -36,10 +34,7 @@ export interface HttpOptions {
 }
 
 /** What the server serves. */
-export interface HttpParts<TContext extends BaseContext> {
-  /** Started by its owner, and stopped by it after {@link HttpServer.close}. */
-  readonly apollo: ApolloServer<TContext>;
-  readonly context: MakeContext<TContext>;
+export interface HttpParts<TContext extends BaseContext> extends GraphqlParts<TContext> {
   readonly health: Health;
   /** Asked in order, after /graphql and the health checks. */
   readonly pages?: readonly Page[];
@@ -71,10 +66,10 @@ export class HttpServer<TContext extends BaseContext> {
     private readonly options: HttpOptions,
     private readonly parts: HttpParts<TContext>,
   ) {
-    const { apollo, context, health, pages = [], onError } = parts;
+    const { health, pages = [], onError } = parts;
     this.#addressOf = clientAddress(options.trustedProxies ?? []);
     this.#cors = new Cors(options.corsOrigins);
-    this.#graphql = new GraphqlRoute(apollo, context, this.#cors, options.bodyLimitBytes);
+    this.#graphql = new GraphqlRoute(parts, this.#cors, options);
     this.#pages = [
       new OperationalRoutes(health, this.#isDraining, (error) => {
         onError(error, "health");

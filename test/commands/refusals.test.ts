@@ -98,7 +98,7 @@ describe("production", () => {
   const complete = {
     NODE_ENV: "production",
     ACS_CONNECTION_STRING: `endpoint=https://contoso.communication.azure.com/;accesskey=${Buffer.alloc(64, 1).toString("base64")}`,
-    API_KEYS: `backend:${"ab".repeat(32)}`,
+    API_KEYS: `backend:${"ab".repeat(32)} rights=all`,
   };
 
   it.each([
@@ -107,7 +107,7 @@ describe("production", () => {
       { ACS_CONNECTION_STRING: "", API_KEYS: "" },
       ["ACS_CONNECTION_STRING or ACS_ENDPOINT must be set", "API_KEYS must be set in production"],
     ],
-    ["without keys of callers", { API_KEYS: "" }, ["API_KEYS must be set in production"]],
+    ["without keys of callers", { API_KEYS: "" }, ["API_KEYS, API_KEYS_FILE or OIDC_ISSUERS must be set in production"]],
     [
       "with the emulator's key",
       {

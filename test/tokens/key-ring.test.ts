@@ -152,7 +152,7 @@ describe("TOKEN_ENCRYPTION_KEYS_FILE", () => {
     const config = loadConfig({
       ...acs,
       NODE_ENV: "production",
-      API_KEYS: `backend:${"a".repeat(64)}`,
+      API_KEYS: `backend:${"a".repeat(64)} rights=all`,
       REDIS_URL: "redis://host",
       TOKEN_ENCRYPTION_KEYS_FILE: file,
     });
