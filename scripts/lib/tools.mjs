@@ -1,5 +1,5 @@
 /** Programs that the tests need beside Node: found, or installed as Debian packages, or the user is told how. */
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { Problem, say } from "./project.mjs";
 import { run } from "./run.mjs";
@@ -12,6 +12,16 @@ const tools = [
     places: [],
     debianPackage: "redis-server",
     service: "redis-server",
+  },
+  {
+    title: "PostgreSQL",
+    variable: "POSTGRES_PATH",
+    names: ["postgres"],
+    // Debian keeps it off the PATH, in a folder for each version.
+    folders: "/usr/lib/postgresql",
+    places: [],
+    debianPackage: "postgresql",
+    service: "postgresql",
   },
   {
     title: "Chromium",
@@ -32,7 +42,7 @@ export async function ensureTools() {
   return Object.fromEntries(tools.map((tool) => [tool.variable, find(tool) ?? giveUp(tool)]));
 }
 
-function find({ title, variable, names, places }) {
+function find({ title, variable, names, places, folders: versions }) {
   const given = process.env[variable];
   if (given) {
     if (isExecutable(given)) return given;
@@ -41,9 +51,18 @@ function find({ title, variable, names, places }) {
     );
   }
   const folders = (process.env.PATH ?? "").split(delimiter).filter(Boolean);
-  return [...names.flatMap((name) => folders.map((folder) => join(folder, name))), ...places].find(
-    isExecutable,
-  );
+  return [
+    ...names.flatMap((name) => folders.map((folder) => join(folder, name))),
+    ...places,
+    ...names.flatMap((name) => newestFirst(versions).map((folder) => join(folder, "bin", name))),
+  ].find(isExecutable);
+}
+
+function newestFirst(folder) {
+  if (folder === undefined || !existsSync(folder)) return [];
+  return readdirSync(folder)
+    .sort((a, b) => Number(b) - Number(a))
+    .map((version) => join(folder, version));
 }
 
 function isExecutable(path) {

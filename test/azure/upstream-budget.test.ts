@@ -235,14 +235,15 @@ it("refuses what Azure's limit has no room for before the deadline, and Azure se
     ),
   );
   const refused = answers.flatMap(({ errors }) => errors ?? []);
-  expect(refused).toHaveLength(180);
+  // A caller that is alone takes nine tenths, and leaves the rest to whoever comes.
+  expect(refused).toHaveLength(182);
   for (const { extensions } of refused) {
     expect(extensions.code).toBe("RATE_LIMITED");
     expect(extensions.retryAfterSeconds).toBeGreaterThan(25);
     expect(extensions.retryAfterSeconds).toBeLessThanOrEqual(31);
   }
   const { received, throttled } = world.emulator.counts.snapshot().operations.issueAccessToken!;
-  expect({ received, throttled }).toEqual({ received: 20, throttled: 0 });
+  expect({ received, throttled }).toEqual({ received: 18, throttled: 0 });
 });
 
 it("asks once, when Azure refuses for an hour, and tells everybody the hour", async () => {

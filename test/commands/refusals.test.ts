@@ -107,7 +107,11 @@ describe("production", () => {
       { ACS_CONNECTION_STRING: "", API_KEYS: "" },
       ["ACS_CONNECTION_STRING or ACS_ENDPOINT must be set", "API_KEYS must be set in production"],
     ],
-    ["without keys of callers", { API_KEYS: "" }, ["API_KEYS, API_KEYS_FILE or OIDC_ISSUERS must be set in production"]],
+    [
+      "without keys of callers",
+      { API_KEYS: "" },
+      ["API_KEYS, API_KEYS_FILE or OIDC_ISSUERS must be set in production"],
+    ],
     [
       "with the emulator's key",
       {

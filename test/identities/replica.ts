@@ -49,6 +49,8 @@ export interface ReplicaOptions {
   readonly asleep?: boolean;
   readonly timings?: Partial<CreateTimings>;
   readonly sweep?: Partial<SweepOptions>;
+  /** Whether somebody keeps an identity whose create never ended. */
+  readonly isKept?: (identityId: string) => Promise<boolean>;
   /** A layer around the journal. */
   readonly layer?: (records: CreateRecords) => CreateRecords;
 }
@@ -107,10 +109,11 @@ export async function startReplica(
     15 * 60_000,
   );
   const sealed = redis && { redis, cipher: journalCipher };
-  const records = createRecords(sealed, azure, systemClock, events, {
+  const pace = {
     timings: { ...replicaTimings, ...options.timings },
     sweep: { ...replicaSweep, ...options.sweep },
-  });
+  };
+  const records = createRecords(sealed, azure, systemClock, events, pace, options.isKept);
   const inUse = options.layer?.(records) ?? records;
   const awake = options.asleep ? { ...inUse, sweeper: { wake: () => undefined } } : inUse;
   if (!options.asleep) records.sweeper.start();
