@@ -27,6 +27,8 @@ export interface Config {
     readonly headersTimeoutMs: number;
     readonly keepAliveTimeoutMs: number;
     readonly drainTimeoutMs: number;
+    /** The longest that an operation may take as a whole. */
+    readonly operationTimeoutMs: number;
     readonly maxConnections: number;
     /** Networks, or names for networks, whose `x-forwarded-for` is believed. */
     readonly trustedProxies: readonly string[];
@@ -166,6 +168,7 @@ function toConfig(v: Variables, environment: Environment): Config {
       // Longer than the idle time of common load balancers (60 s), which would else reuse a connection being closed.
       keepAliveTimeoutMs: 65_000,
       drainTimeoutMs: 20_000,
+      operationTimeoutMs: v.OPERATION_TIMEOUT_MS,
       maxConnections: v.MAX_CONNECTIONS,
       trustedProxies: v.TRUSTED_PROXIES ?? [],
       tls:

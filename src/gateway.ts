@@ -148,7 +148,8 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     operations,
     ...(developmentKey === undefined ? {} : { developmentKey }),
   });
-  const { operationTimeoutMs = 30_000, operationList = operationListOf(config) } = parts;
+  const { operationTimeoutMs = config.http.operationTimeoutMs, operationList = operationListOf(config) } =
+    parts;
   const http = new HttpServer<RequestContext>(
     { ...config.http, operationTimeoutMs },
     {

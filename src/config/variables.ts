@@ -110,6 +110,9 @@ export const variables = z.object({
     .describe("the certificate chain (PEM) to serve TLS with, read again when it changes"),
   TLS_KEY_FILE: path.optional().describe("its private key (PEM)"),
   MAX_CONNECTIONS: wholeNumber(1, 1_000_000).default(10_000).describe("connections from clients at once"),
+  OPERATION_TIMEOUT_MS: wholeNumber(1_000, 120_000)
+    .default(30_000)
+    .describe("the longest that an operation may take as a whole"),
   OPERATIONS_FILE: path.optional().describe("the list of operations that clients may send by id"),
   ONLY_LISTED_OPERATIONS: yesOrNo.default(false).describe("refuse every operation that is not in that list"),
   AUDIT_LOG: auditLog
@@ -134,7 +137,7 @@ export function isProduction(environment: { readonly NODE_ENV?: string | undefin
 
 /** What starts like one of ours: a misspelled variable is the commonest fault. */
 const ours =
-  /^(ACS_|API_KEYS|DEVELOPMENT_API|REDIS_(URL|TIMEOUT|KEY|SENTINEL)|TOKEN_ENCRYPTION|MIN_REMAINING|MAX_CACHED|CORS_ORIGIN|BODY_LIMIT|OIDC_|DATABASE_URL|DIRECTORY_|MAX_DEVICES|CALLER_|ADDRESS_|TRUSTED_PROX|TLS_(CERT|KEY)|MAX_CONNECTIONS|OPERATIONS_|ONLY_LISTED|AUDIT_LOG)/;
+  /^(ACS_|API_KEYS|DEVELOPMENT_API|REDIS_(URL|TIMEOUT|KEY|SENTINEL)|TOKEN_ENCRYPTION|MIN_REMAINING|MAX_CACHED|CORS_ORIGIN|BODY_LIMIT|OIDC_|DATABASE_URL|DIRECTORY_|MAX_DEVICES|CALLER_|ADDRESS_|TRUSTED_PROX|TLS_(CERT|KEY)|MAX_CONNECTIONS|OPERATIONS?_|ONLY_LISTED|AUDIT_LOG)/;
 /** What Kubernetes sets for a service that is called like ours. */
 const foreign = /^ACS_(TOKEN_GATEWAY_)?(SERVICE_|PORT($|_))/;
 

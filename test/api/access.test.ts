@@ -37,7 +37,7 @@ it.each(operations)("refuses %s without a key", async (operation) => {
 it.each(operations)("refuses %s with a wrong key", async (operation) => {
   const error = await with_({ "x-api-key": `${developmentKey}x` }).error(operation);
   expect(error).toMatchObject({ status: 401, extensions: { code: "UNAUTHENTICATED" } });
-  expect(error.message).toBe("The API key in the header x-api-key is not valid.");
+  expect(error.message).toBe("The API key in the header x-api-key is not valid, or has expired.");
 });
 
 it("knows each key by its name", async () => {

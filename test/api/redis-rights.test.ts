@@ -8,9 +8,12 @@ import {
   IssueTokenDocument,
   RevokeTokensDocument,
 } from "../../operations/generated/operations";
+import { hashApiKey } from "../../src/services/access/api-key";
+import { GraphqlClient } from "../support/graphql-client";
 import { startCluster } from "../support/redis-cluster";
 import { ask, startSentinel } from "../support/redis-sentinel";
 import { startRedis } from "../support/redis-server";
+import { until } from "../support/until";
 import { startWorld } from "../support/world";
 
 const page = readFileSync(join(__dirname, "..", "..", "docs", "redis.md"), "utf8");
@@ -28,6 +31,8 @@ it.each([
     await using world = await startWorld({
       environment: {
         REDIS_URL: redis.url.replace("//", "//gateway:password@"),
+        ACS_RATE_LIMIT: "20",
+        API_KEYS: `limited:${hashApiKey("a limited key").toString("hex")} rights=all requests-per-minute=9`,
         TOKEN_ENCRYPTION_KEYS: `k:${Buffer.alloc(32, 1).toString("base64")}`,
       },
     });
@@ -40,6 +45,15 @@ it.each([
     expect(identity?.cachedTokens).toHaveLength(1);
     await world.client.data(RevokeTokensDocument, { identityId });
     expect((await issue()).source).toBe("ISSUED");
+    const limited = new GraphqlClient(world.client.url, { "x-api-key": "a limited key" });
+    await limited.data("{ viewer { name } }");
+    // What fails there is not told, for nobody would be helped; Redis itself remembers what it denied.
+    const denied = async () =>
+      Promise.all(redis.nodes.map(async ({ port }) => JSON.stringify(await ask(port, "ACL", "LOG"))));
+    const counted = async () =>
+      (await Promise.all(redis.nodes.map(({ port }) => ask(port, "KEYS", "*limit:*")))).flat().length > 0;
+    await until(counted);
+    expect((await denied()).filter((log) => log !== "[]")).toEqual([]);
     const complaints = world.events.lines.filter((line) => /unavailable|away|NOPERM/i.test(line));
     expect(complaints).toEqual([]);
   },

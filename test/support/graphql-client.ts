@@ -25,6 +25,11 @@ export class GraphqlClient {
     private readonly headers: Readonly<Record<string, string>> = {},
   ) {}
 
+  /** The same caller at another gateway. */
+  at(url: string): GraphqlClient {
+    return new GraphqlClient(url, this.headers);
+  }
+
   async send<TData = Record<string, unknown>, TVariables extends object = Record<string, unknown>>(
     document: TypedDocument<TData, TVariables>,
     variables?: TVariables,
