@@ -65,6 +65,9 @@ program
 program
   .command("new-key [name]")
   .description("make an API key and its entry for API_KEYS, and an entry for TOKEN_ENCRYPTION_KEYS")
+  .option("--rights <rights>", "what it may do: rights joined by +, or all", "all")
+  .option("--scopes <scopes>", "the scopes that its tokens may have, joined by +; all when left out")
+  .option("--expires <time>", "when it ends, such as 2027-06-30; never when left out")
   .action(newKey);
 
 const [first] = process.argv.slice(2);

@@ -66,6 +66,11 @@ function announcement({ config, url, origin }: RunningGateway, emulator: Brought
   lines.push(
     row("Cache", config.redis ? "Redis" : "in this process; set REDIS_URL to share it between replicas"),
   );
+  if (config.directory) {
+    const { databaseUrl, path } = config.directory;
+    lines.push(row("Directory", databaseUrl === undefined ? `embedded, in ${path}` : "PostgreSQL"));
+  }
+  for (const { issuer } of config.access.issuers) lines.push(row("Users of", issuer));
   if (config.redis && config.tokens.encryptionKeysMadeUp) {
     lines.push(
       row(
