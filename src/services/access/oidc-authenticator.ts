@@ -186,8 +186,7 @@ function notValid(why: string): GatewayError {
 }
 
 function toCaller(claims: JWTPayload, policy: OidcIssuer): Caller {
-  const { sub: subject = "" } = claims;
-  if (subject === "" || subject.length > maxSubject) throw notValid("its sub is empty or too long");
+  const subject = subjectOf(claims);
   const guest = isGuest(claims, policy);
   const carried = ["scope", "scp", "roles", "permissions"].flatMap((name) => wordsOf(claims[name]));
   return {
@@ -206,6 +205,13 @@ function toCaller(claims: JWTPayload, policy: OidcIssuer): Caller {
     },
     requestsPerMinute: undefined,
   };
+}
+
+/** What cannot be told apart in a database or a log names nobody: lone surrogates, control characters, other types. */
+function subjectOf({ sub }: { readonly sub?: unknown }): string {
+  if (typeof sub === "string" && sub !== "" && sub.length <= maxSubject && !/[\p{Cc}\p{Cs}]/u.test(sub))
+    return sub;
+  throw notValid(`its sub must be a text of 1 to ${maxSubject} printable characters`);
 }
 
 function isGuest(claims: JWTPayload, { guests }: OidcIssuer): boolean {
