@@ -117,9 +117,11 @@ export class CallerLimits implements AsyncDisposable {
   }
 }
 
-/** Until one is free: what the window before counts has faded enough, or this window is over. */
+/** Until one is free: in this window, when what the one before counts has faded enough, or in the next one. */
 function waitMs({ own, others, before }: Count, perMinute: number, into: number): number {
-  const room = perMinute - 1 - own - others;
-  const faded = room >= 0 && before > 0 ? 1 - room / before : 1;
-  return Math.max(1, Math.ceil((faded - into) * windowMs));
+  const now = own + others;
+  const faded = (count: number, room: number) => (count <= room ? 0 : 1 - room / count);
+  const here = now < perMinute ? faded(before, perMinute - 1 - now) : 1;
+  const until = here < 1 ? here : 1 + faded(now, perMinute - 1);
+  return Math.max(1, Math.ceil((until - into) * windowMs) + 1);
 }
