@@ -1,17 +1,27 @@
 /** The door: listens, routes each request to /graphql, the health checks or a page, and drains before it closes. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { BaseContext } from "@apollo/server";
 import { answerBrokenRequest } from "./broken-requests";
-import { clientAddress, type ClientAddress } from "./client-address";
+import { clientAddress } from "./client-address";
 import { Cors, type CorsOrigins } from "./cors";
-import { Exchange } from "./exchange";
+import { Exchange, type ExchangeSurroundings } from "./exchange";
 import { GraphqlRoute, type GraphqlOptions, type GraphqlParts } from "./graphql-route";
 import { HttpRefusal, refusalBody } from "./http-refusal";
 import { OperationalRoutes, type Health } from "./operational-routes";
 import type { Page } from "./page";
 import { ClientGone, declaresTooMuch } from "./request-body";
+import { responseHeaders } from "./response-headers";
+import {
+  readTlsFiles,
+  secureContextOf,
+  WatchedTlsFiles,
+  type TlsEvents,
+  type TlsFiles,
+  type TlsPair,
+} from "./tls-files";
 
 /** Where and within which limits the server listens. */
 export interface HttpOptions extends GraphqlOptions {
@@ -23,6 +33,8 @@ export interface HttpOptions extends GraphqlOptions {
   readonly corsOrigins: CorsOrigins;
   /** Proxies whose `x-forwarded-for` is believed; none when left out. */
   readonly trustedProxies?: readonly string[];
+  /** The certificate to serve TLS with, and its key; plain HTTP when left out. */
+  readonly tls?: TlsFiles | undefined;
   /** A request, body included, must have arrived within this time. */
   readonly requestTimeoutMs: number;
   /** Its headers must have arrived within this time. Counts only if shorter than `requestTimeoutMs`. */
@@ -40,6 +52,7 @@ export interface HttpParts<TContext extends BaseContext> extends GraphqlParts<TC
   readonly pages?: readonly Page[];
   /** Told of faults of this process. Returns the id under which the log tells the cause; the client is shown it. */
   readonly onError: (error: unknown, requestId: string) => string;
+  readonly events: TlsEvents;
 }
 
 /** Where GraphQL is served. */
@@ -50,34 +63,41 @@ const maxHeaderBytes = 16 * 1024;
 
 /** The HTTP server of one gateway. */
 export class HttpServer<TContext extends BaseContext> {
-  readonly #server: Server;
+  readonly #server: Server | TlsServer;
+  readonly #tls: { readonly files: TlsFiles; readonly pair: TlsPair } | undefined;
+  readonly #around: ExchangeSurroundings;
   readonly #cors: Cors;
   readonly #graphql: GraphqlRoute<TContext>;
   readonly #pages: readonly Page[];
   readonly #lastResponse = new WeakMap<Duplex, ServerResponse>();
-  readonly #addressOf: ClientAddress;
-  readonly #isDraining = (): boolean => this.#draining;
+  /** What TLS is spoken on. Node does not close those whose handshake is not over. */
+  readonly #underTls = new Set<Socket>();
+  #watched: WatchedTlsFiles | undefined;
   #draining = false;
   #inFlight = 0;
   #onIdle: (() => void) | undefined;
   #closed: Promise<void> | undefined;
 
+  /** Throws `TlsUnusable` when TLS is asked for, and its files do not make a pair. */
   constructor(
     private readonly options: HttpOptions,
     private readonly parts: HttpParts<TContext>,
   ) {
     const { health, pages = [], onError } = parts;
-    this.#addressOf = clientAddress(options.trustedProxies ?? []);
+    this.#tls = options.tls && { files: options.tls, pair: readTlsFiles(options.tls) };
+    const closing = () => this.#draining;
+    const headers = responseHeaders(this.#tls !== undefined);
+    this.#around = { closing, headers, addressOf: clientAddress(options.trustedProxies ?? []) };
     this.#cors = new Cors(options.corsOrigins);
     this.#graphql = new GraphqlRoute(parts, this.#cors, options);
     this.#pages = [
-      new OperationalRoutes(health, this.#isDraining, (error) => {
+      new OperationalRoutes(health, closing, (error) => {
         onError(error, "health");
       }),
       ...pages,
     ];
     const headersTimeout = Math.min(options.headersTimeoutMs, options.requestTimeoutMs);
-    this.#server = createServer({
+    const serverOptions = {
       headersTimeout,
       requestTimeout: options.requestTimeoutMs,
       keepAliveTimeout: options.keepAliveTimeoutMs,
@@ -85,7 +105,10 @@ export class HttpServer<TContext extends BaseContext> {
       maxHeaderSize: maxHeaderBytes,
       // Node would refuse a request without Host in a form of its own.
       requireHostHeader: false,
-    });
+    };
+    this.#server = this.#tls
+      ? this.#createTlsServer(this.#tls.pair, { ...serverOptions, handshakeTimeout: headersTimeout })
+      : createServer(serverOptions);
     this.#server.on("request", this.#serve);
     this.#server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
       if (declaresTooMuch(request, options.bodyLimitBytes)) {
@@ -99,11 +122,24 @@ export class HttpServer<TContext extends BaseContext> {
         "EXPECTATION_FAILED",
         "The only expectation that can be met is 100-continue.",
       );
-      this.#refuse(new Exchange(request, response, this.#isDraining, this.#addressOf), refusal);
+      this.#refuse(new Exchange(request, response, this.#around), refusal);
     });
     this.#server.on("clientError", (error: Error, socket) => {
-      answerBrokenRequest(error, socket, this.#lastResponse.get(socket));
+      answerBrokenRequest(error, socket, this.#lastResponse.get(socket), headers);
     });
+  }
+
+  #createTlsServer(pair: TlsPair, options: Parameters<typeof createTlsServer>[0]): TlsServer {
+    const server = createTlsServer({ ...options, ...secureContextOf(pair) });
+    // Node's own listener passes it on as a broken request; whoever does not speak TLS cannot be answered.
+    server.removeAllListeners("tlsClientError").on("tlsClientError", (_error, socket) => {
+      socket.destroy();
+    });
+    server.on("connection", (socket: Socket) => {
+      this.#underTls.add(socket);
+      socket.once("close", () => this.#underTls.delete(socket));
+    });
+    return server;
   }
 
   /**
@@ -119,8 +155,18 @@ export class HttpServer<TContext extends BaseContext> {
         const { address, family, port } = this.#server.address() as AddressInfo;
         const everywhere = address === "0.0.0.0" || address === "::";
         const host = everywhere ? "localhost" : family === "IPv6" ? `[${address}]` : address;
-        resolve({ url: `http://${host}:${port}`, port });
+        this.#watchTlsFiles();
+        resolve({ url: `${this.#tls ? "https" : "http"}://${host}:${port}`, port });
       });
+    });
+  }
+
+  #watchTlsFiles(): void {
+    const server = this.#server;
+    if (!this.#tls || !("setSecureContext" in server)) return;
+    const { pair, files } = this.#tls;
+    this.#watched = new WatchedTlsFiles(pair, files, this.parts.events, (changed) => {
+      server.setSecureContext(secureContextOf(changed));
     });
   }
 
@@ -139,6 +185,7 @@ export class HttpServer<TContext extends BaseContext> {
 
   async #close(): Promise<void> {
     this.drain();
+    const unwatched = this.#watched?.[Symbol.asyncDispose]();
     const closed = new Promise<void>((resolve) => {
       // The only error is that it does not listen.
       this.#server.close(() => {
@@ -158,13 +205,15 @@ export class HttpServer<TContext extends BaseContext> {
     clearTimeout(timer);
     // With nothing in flight, what is left is idle or has sent half a request.
     this.#server.closeAllConnections();
+    for (const socket of this.#underTls) socket.destroy();
     await closed;
+    await unwatched;
   }
 
   readonly #serve = (request: IncomingMessage, response: ServerResponse): void => {
     this.#lastResponse.set(request.socket, response);
     this.#inFlight++;
-    const exchange = new Exchange(request, response, this.#isDraining, this.#addressOf);
+    const exchange = new Exchange(request, response, this.#around);
     this.#route(exchange)
       .catch((error: unknown) => {
         this.#refuse(exchange, error);

@@ -7,6 +7,7 @@ import { buildSchema } from "graphql";
 import { HttpServer, type HttpOptions, type HttpParts } from "../../src/server/http-server";
 import type { Health } from "../../src/server/operational-routes";
 import type { Page } from "../../src/server/page";
+import { recordEvents, type RecordedEvents } from "../support/recorded-events";
 
 /** What a resolver of the small schema sees. */
 export interface SmallContext {
@@ -44,6 +45,7 @@ export class SmallWorld implements AsyncDisposable {
   private constructor(
     readonly server: HttpServer<SmallContext>,
     readonly apollo: ApolloServer<SmallContext>,
+    readonly events: RecordedEvents,
   ) {}
 
   url = "";
@@ -66,8 +68,10 @@ export class SmallWorld implements AsyncDisposable {
     });
     await apollo.start();
     const faults: SmallWorld["faults"] = [];
+    const events = recordEvents();
     const parts: HttpParts<SmallContext> = {
       apollo,
+      events,
       context: (_request, info) => {
         // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
         if (options.contextError !== undefined) return Promise.reject(options.contextError());
@@ -94,7 +98,7 @@ export class SmallWorld implements AsyncDisposable {
       },
       parts,
     );
-    const world = new SmallWorld(server, apollo);
+    const world = new SmallWorld(server, apollo, events);
     world.faults = faults;
     if (options.listen !== false) ({ url: world.url, port: world.port } = await server.start());
     return world;
