@@ -46,6 +46,7 @@ export class Exchange implements RequestInfo {
   #tellsData = false;
   #address: string | undefined;
   #expired: Error | undefined;
+  #handedOver: boolean | undefined;
 
   constructor(
     readonly request: IncomingMessage,
@@ -65,7 +66,7 @@ export class Exchange implements RequestInfo {
       const controller = (this.#controller = new AbortController());
       const { response } = this;
       const gone = (): void => {
-        if (!response.writableFinished) controller.abort(new Error("The client has disconnected."));
+        if (!this.#isHandedOver()) controller.abort(new Error("The client has disconnected."));
       };
       if (this.#expired) controller.abort(this.#expired);
       else if (response.destroyed) gone();
@@ -88,7 +89,7 @@ export class Exchange implements RequestInfo {
     return (this.#answered ??= new Promise((resolve) => {
       const { response } = this;
       const over = (): void => {
-        resolve(response.writableFinished && this.#tellsData);
+        resolve(this.#isHandedOver() && this.#tellsData);
       };
       if (response.writableFinished || response.destroyed) over();
       else {
@@ -130,6 +131,8 @@ export class Exchange implements RequestInfo {
     headers.push("content-length", String(Buffer.byteLength(body)));
     this.#tellsData = hasData;
     response.writeHead(status, headers);
+    // First, since Node may close the connection at once after its last answer.
+    response.prependOnceListener("finish", () => this.#isHandedOver());
     response.end(body);
     if (!request.complete) this.#dropRest();
   }
@@ -142,6 +145,12 @@ export class Exchange implements RequestInfo {
     response.writeHead(204);
     response.end();
     if (!this.request.complete) this.#dropRest();
+  }
+
+  /** Node says "finish" of an answer that was cut off in the middle as well; but then the socket is gone before. */
+  #isHandedOver(): boolean {
+    if (!this.response.writableFinished) return false;
+    return (this.#handedOver ??= !this.request.socket.destroyed);
   }
 
   /** A client that is still sending would not read its answer from a connection that is reset under it. */

@@ -4,7 +4,7 @@ import { createServer as createTlsServer, type Server as TlsServer } from "node:
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { BaseContext } from "@apollo/server";
-import { answerBrokenRequest } from "./broken-requests";
+import { answerBrokenRequest, refuseOnSocket } from "./broken-requests";
 import { clientAddress } from "./client-address";
 import { Cors, type CorsOrigins } from "./cors";
 import { Exchange, type ExchangeSurroundings } from "./exchange";
@@ -41,6 +41,13 @@ export interface HttpOptions extends GraphqlOptions {
   readonly headersTimeoutMs: number;
   /** An idle connection is closed after this time. */
   readonly keepAliveTimeoutMs: number;
+  /**
+   * A client that takes nothing of its answer is cut when nothing has moved on its connection for this time and that of
+   * an operation together; 30 seconds when left out.
+   */
+  readonly writeTimeoutMs?: number;
+  /** Connections at once; any more are closed as they come. No limit when left out. */
+  readonly maxConnections?: number;
   /** Requests in flight when closing may take this long before their connections are cut. */
   readonly drainTimeoutMs: number;
 }
@@ -61,6 +68,17 @@ export const graphqlPath = "/graphql";
 /** URL and headers together, in bytes. */
 const maxHeaderBytes = 16 * 1024;
 
+/** Requests of one connection that are unanswered: clients that send without waiting at all have few, and a flood has more. */
+const maxUnanswered = 100;
+
+/** What is known of a connection. */
+interface Connection {
+  /** The last response begun on it. */
+  last: ServerResponse | undefined;
+  /** Responses that are not over. */
+  readonly open: Set<ServerResponse>;
+}
+
 /** The HTTP server of one gateway. */
 export class HttpServer<TContext extends BaseContext> {
   readonly #server: Server | TlsServer;
@@ -69,7 +87,7 @@ export class HttpServer<TContext extends BaseContext> {
   readonly #cors: Cors;
   readonly #graphql: GraphqlRoute<TContext>;
   readonly #pages: readonly Page[];
-  readonly #lastResponse = new WeakMap<Duplex, ServerResponse>();
+  readonly #connections = new WeakMap<Duplex, Connection>();
   /** What TLS is spoken on. Node does not close those whose handshake is not over. */
   readonly #underTls = new Set<Socket>();
   #watched: WatchedTlsFiles | undefined;
@@ -109,7 +127,15 @@ export class HttpServer<TContext extends BaseContext> {
     this.#server = this.#tls
       ? this.#createTlsServer(this.#tls.pair, { ...serverOptions, handshakeTimeout: headersTimeout })
       : createServer(serverOptions);
+    this.#server.timeout = (options.operationTimeoutMs ?? 30_000) + (options.writeTimeoutMs ?? 30_000);
+    if (options.maxConnections !== undefined) this.#server.maxConnections = options.maxConnections;
     this.#server.on("request", this.#serve);
+    this.#server.on("connect", (_request, socket) => {
+      socket.on("error", () => undefined);
+      const refusal = new HttpRefusal("METHOD_NOT_ALLOWED", "This server is no proxy.");
+      if (this.#connectionOf(socket).open.size > 0) socket.destroy();
+      else refuseOnSocket(socket, refusal, "Method Not Allowed", headers);
+    });
     this.#server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
       if (declaresTooMuch(request, options.bodyLimitBytes)) {
         // Nobody can tell whether the client, refused, sends its body or its next request.
@@ -125,7 +151,7 @@ export class HttpServer<TContext extends BaseContext> {
       this.#refuse(new Exchange(request, response, this.#around), refusal);
     });
     this.#server.on("clientError", (error: Error, socket) => {
-      answerBrokenRequest(error, socket, this.#lastResponse.get(socket), headers);
+      answerBrokenRequest(error, socket, this.#connections.get(socket)?.last, headers);
     });
   }
 
@@ -211,23 +237,46 @@ export class HttpServer<TContext extends BaseContext> {
   }
 
   readonly #serve = (request: IncomingMessage, response: ServerResponse): void => {
-    this.#lastResponse.set(request.socket, response);
+    const { socket } = request;
+    const connection = this.#connectionOf(socket);
+    if (connection.open.size >= maxUnanswered) {
+      socket.destroy();
+      return;
+    }
+    connection.last = response;
+    connection.open.add(response);
     this.#inFlight++;
+    const done = (): void => {
+      connection.open.delete(response);
+      // In flight is what is still being worked on, or not yet handed to the network.
+      if (--this.#inFlight === 0) this.#onIdle?.();
+    };
     const exchange = new Exchange(request, response, this.#around);
     this.#route(exchange)
       .catch((error: unknown) => {
         this.#refuse(exchange, error);
       })
       .finally(() => {
-        if (response.writableFinished || response.destroyed) this.#done();
-        else response.once("close", this.#done);
+        if (response.destroyed) done();
+        else response.once("close", done);
       });
   };
 
-  /** In flight is what is still being worked on, or not yet handed to the network. */
-  readonly #done = (): void => {
-    if (--this.#inFlight === 0) this.#onIdle?.();
-  };
+  #connectionOf(socket: Duplex): Connection {
+    const known = this.#connections.get(socket);
+    if (known) return known;
+    const connection: Connection = { last: undefined, open: new Set() };
+    this.#connections.set(socket, connection);
+    socket.once("close", () => {
+      // Node tells it to the response whose turn it is, and not to those that wait behind it.
+      for (const response of connection.open) {
+        if (response.destroyed || response.socket !== null) continue;
+        response.destroy();
+        response.emit("close");
+      }
+    });
+    return connection;
+  }
 
   async #route(exchange: Exchange): Promise<void> {
     const { request, response, path } = exchange;

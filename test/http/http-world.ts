@@ -138,7 +138,8 @@ export async function readToEnd(socket: Socket): Promise<string> {
   let text = "";
   socket.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
   socket.on("error", () => undefined);
-  if (!socket.closed) await once(socket, "close");
+  // Not node:events' once, which an error would reject.
+  if (!socket.closed) await new Promise((resolve) => socket.once("close", resolve));
   return text;
 }
 
