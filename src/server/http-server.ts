@@ -4,6 +4,7 @@ import { createServer as createTlsServer, type Server as TlsServer } from "node:
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { BaseContext } from "@apollo/server";
+import type { Events } from "../services/telemetry/events";
 import { answerBrokenRequest, refuseOnSocket } from "./broken-requests";
 import { clientAddress } from "./client-address";
 import { Cors, type CorsOrigins } from "./cors";
@@ -59,7 +60,7 @@ export interface HttpParts<TContext extends BaseContext> extends GraphqlParts<TC
   readonly pages?: readonly Page[];
   /** Told of faults of this process. Returns the id under which the log tells the cause; the client is shown it. */
   readonly onError: (error: unknown, requestId: string) => string;
-  readonly events: TlsEvents;
+  readonly events: TlsEvents & Pick<Events, "proxyNotTrusted">;
 }
 
 /** Where GraphQL is served. */
@@ -105,7 +106,8 @@ export class HttpServer<TContext extends BaseContext> {
     this.#tls = options.tls && { files: options.tls, pair: readTlsFiles(options.tls) };
     const closing = () => this.#draining;
     const headers = responseHeaders(this.#tls !== undefined);
-    this.#around = { closing, headers, addressOf: clientAddress(options.trustedProxies ?? []) };
+    const addressOf = clientAddress(options.trustedProxies ?? [], parts.events.proxyNotTrusted);
+    this.#around = { closing, headers, addressOf };
     this.#cors = new Cors(options.corsOrigins);
     this.#graphql = new GraphqlRoute(parts, this.#cors, options);
     this.#pages = [

@@ -13,6 +13,8 @@ import { recordEvents, type RecordedEvents } from "../support/recorded-events";
 export interface SmallContext {
   readonly id: string;
   readonly signal: AbortSignal;
+  /** Asked only when a field wants it. */
+  readonly address: string;
 }
 
 export interface SmallWorldOptions {
@@ -75,7 +77,13 @@ export class SmallWorld implements AsyncDisposable {
       context: (_request, info) => {
         // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
         if (options.contextError !== undefined) return Promise.reject(options.contextError());
-        return Promise.resolve({ id: info.id, signal: info.signal });
+        return Promise.resolve({
+          id: info.id,
+          signal: info.signal,
+          get address() {
+            return info.address;
+          },
+        });
       },
       health: options.health ?? { ready: () => Promise.resolve({ status: "ready", parts: {} }) },
       pages: options.pages ?? [],
