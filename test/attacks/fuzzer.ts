@@ -80,7 +80,7 @@ const accessToken = /eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*/g;
 function problemsOf(request: FuzzRequest, { status, headers, body }: Answer): string[] {
   const problems: string[] = [];
   if (status >= 500) problems.push(`status ${status}: ${body.slice(0, 300)}`);
-  if (/\n\s+at /.test(body) || body.includes('node_modules')) problems.push(`a stack: ${body.slice(0, 300)}`);
+  if (/\n\s+at /.test(body) || body.includes("node_modules")) problems.push(`a stack: ${body.slice(0, 300)}`);
   if (headers.has("x-injected")) problems.push("a header was injected");
   if (headers.get("x-content-type-options") !== "nosniff") problems.push("no nosniff");
   if (!headers.has("content-security-policy")) problems.push("no content security policy");
