@@ -9,6 +9,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/gl
 import { makeCertificates, type Certificates } from "../../emulator/tls";
 import { asStartupError, StartupError } from "../../src/main";
 import { until } from "../support/until";
+import { startWorld } from "../support/world";
 import { readToEnd, SmallWorld, type SmallWorldOptions } from "./http-world";
 
 let first: Certificates;
@@ -198,5 +199,22 @@ describe("a server with a certificate", () => {
     const end = readToEnd(silent);
     await world!.server.close();
     expect(await end).toBe("");
+  });
+});
+
+describe("a gateway with TLS_CERT_FILE and TLS_KEY_FILE", () => {
+  it("announces https, and refuses to start with files that are not there", async () => {
+    const environment = { TLS_CERT_FILE: tls.certFile, TLS_KEY_FILE: tls.keyFile };
+    await using gateways = await startWorld({ environment });
+    const [gateway] = gateways.gateways;
+    expect(gateway?.url).toMatch(/^https:\/\/127\.0\.0\.1:\d+\/graphql$/);
+    const socket = connectTls({ port: Number(new URL(gateway!.url).port), host: "127.0.0.1", ca: first.ca });
+    await once(socket, "secureConnect");
+    socket.write("GET /health/live HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    expect(await readToEnd(socket)).toContain('{"status":"live"}');
+    await rm(tls.keyFile);
+    await expect(gateways.addGateway()).rejects.toThrow(
+      "TLS_KEY_FILE names a file that cannot be read (ENOENT)",
+    );
   });
 });
