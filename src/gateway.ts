@@ -160,6 +160,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
       pages: config.explorer ? [explorer] : [],
       health: { ready: () => Promise.resolve(readiness(redis)) },
       onError: events.internalError,
+      events,
     },
   );
   closing.add({ [Symbol.asyncDispose]: () => http.close() });

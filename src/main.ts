@@ -2,6 +2,7 @@
 import { ConfigError, loadConfig, type Config, type Environment } from "./config";
 import { createGateway } from "./gateway";
 import { OperationListUnusable } from "./server/operation-list";
+import { TlsUnusable } from "./server/tls-files";
 import { DatabaseUnusable } from "./services/identities/directory/sql";
 import { RedisUnusable } from "./services/redis/redis-connection";
 
@@ -50,7 +51,7 @@ export function untilAskedToEnd(): Promise<NodeJS.Signals> {
 
 /** Node's listen errors in words; other errors unchanged. */
 export function asStartupError(error: unknown): unknown {
-  const mendable = [ConfigError, DatabaseUnusable, OperationListUnusable, RedisUnusable].some(
+  const mendable = [ConfigError, DatabaseUnusable, OperationListUnusable, RedisUnusable, TlsUnusable].some(
     (kind) => error instanceof kind,
   );
   if (mendable && error instanceof Error) return new StartupError(error.message);

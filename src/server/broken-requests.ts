@@ -24,8 +24,14 @@ const reasons: Readonly<Record<string, readonly [RefusalCode, string, string]>> 
 /**
  * Answers on the bare socket and closes it.
  * @param last the last response begun on this connection, if any: what it has begun must not be written into.
+ * @param headers those of every answer: name, value, name, value …
  */
-export function answerBrokenRequest(error: Error, socket: Duplex, last: ServerResponse | undefined): void {
+export function answerBrokenRequest(
+  error: Error,
+  socket: Duplex,
+  last: ServerResponse | undefined,
+  headers: readonly string[],
+): void {
   const begun = last?.headersSent === true && !(last.writableFinished && last.req.complete);
   if (!socket.writable || begun) {
     socket.destroy();
@@ -36,18 +42,26 @@ export function answerBrokenRequest(error: Error, socket: Duplex, last: ServerRe
     "Bad Request",
     "This is not a well-formed HTTP/1.1 request.",
   ];
-  const refusal = new HttpRefusal(code, message);
+  refuseOnSocket(socket, new HttpRefusal(code, message), phrase, headers);
+}
+
+/** Refuses in words on a socket that HTTP has let go of, and closes it. */
+export function refuseOnSocket(
+  socket: Duplex,
+  refusal: HttpRefusal,
+  phrase: string,
+  headers: readonly string[],
+): void {
   const body = refusalBody(refusal);
-  const head = [
-    `HTTP/1.1 ${refusal.status} ${phrase}`,
-    "content-type: application/json; charset=utf-8",
-    `content-length: ${Buffer.byteLength(body)}`,
-    "cache-control: no-store",
-    "x-content-type-options: nosniff",
-    "referrer-policy: no-referrer",
-    "connection: close",
+  const fields = [
+    ...["content-type", "application/json; charset=utf-8", "content-length", Buffer.byteLength(body)],
+    ...headers,
+    ...refusal.headers,
+    ...["connection", "close"],
   ];
-  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, () => {
+  let head = `HTTP/1.1 ${refusal.status} ${phrase}\r\n`;
+  for (let i = 0; i + 1 < fields.length; i += 2) head += `${fields[i] ?? ""}: ${fields[i + 1] ?? ""}\r\n`;
+  socket.end(`${head}\r\n${body}`, () => {
     socket.destroy();
   });
 }

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ClientAddress } from "./client-address";
+import { withPolicy } from "./response-headers";
 
 /** What a client may choose as a request id: short, and harmless in a log or a header. */
 const wellFormedId = /^[\w.:+/=-]{1,128}$/;
@@ -24,6 +25,15 @@ export interface RequestInfo {
 /** Bytes of a refused request that are read and dropped, so that the client can see its answer, before it is cut off. */
 const lingerBytes = 1024 * 1024;
 
+/** What the exchanges of a server share. */
+export interface ExchangeSurroundings {
+  /** Read when an answer is written: is this to be the connection's last? */
+  readonly closing: () => boolean;
+  readonly addressOf: ClientAddress;
+  /** The headers of every answer: name, value, name, value … */
+  readonly headers: readonly string[];
+}
+
 /** A request being answered. */
 export class Exchange implements RequestInfo {
   readonly id: string;
@@ -36,13 +46,12 @@ export class Exchange implements RequestInfo {
   #tellsData = false;
   #address: string | undefined;
   #expired: Error | undefined;
+  #handedOver: boolean | undefined;
 
   constructor(
     readonly request: IncomingMessage,
     readonly response: ServerResponse,
-    /** Read when the answer is written: is this to be the connection's last? */
-    private readonly closing: () => boolean,
-    private readonly addressOf: ClientAddress,
+    private readonly around: ExchangeSurroundings,
   ) {
     const given = request.headers["x-request-id"];
     this.id = typeof given === "string" && wellFormedId.test(given) ? given : randomUUID();
@@ -57,7 +66,7 @@ export class Exchange implements RequestInfo {
       const controller = (this.#controller = new AbortController());
       const { response } = this;
       const gone = (): void => {
-        if (!response.writableFinished) controller.abort(new Error("The client has disconnected."));
+        if (!this.#isHandedOver()) controller.abort(new Error("The client has disconnected."));
       };
       if (this.#expired) controller.abort(this.#expired);
       else if (response.destroyed) gone();
@@ -67,7 +76,7 @@ export class Exchange implements RequestInfo {
   }
 
   get address(): string {
-    return (this.#address ??= this.addressOf(this.request));
+    return (this.#address ??= this.around.addressOf(this.request));
   }
 
   /** The time for an answer is over: whoever works on one may stop. */
@@ -80,7 +89,7 @@ export class Exchange implements RequestInfo {
     return (this.#answered ??= new Promise((resolve) => {
       const { response } = this;
       const over = (): void => {
-        resolve(response.writableFinished && this.#tellsData);
+        resolve(this.#isHandedOver() && this.#tellsData);
       };
       if (response.writableFinished || response.destroyed) over();
       else {
@@ -90,31 +99,23 @@ export class Exchange implements RequestInfo {
     }));
   }
 
-  /** The headers of every answer, as a flat list; the caller adds its own. */
-  headers(contentType: string): string[] {
-    const headers = [
-      "content-type",
-      contentType,
-      "cache-control",
-      "no-store",
-      "x-content-type-options",
-      "nosniff",
-      "referrer-policy",
-      "no-referrer",
-      "x-request-id",
-      this.id,
-    ];
-    if (this.closing()) headers.push("connection", "close");
+  /**
+   * The headers of every answer, as a flat list; the caller adds its own.
+   * @param policy a page's Content-Security-Policy; nothing is allowed when left out.
+   */
+  headers(contentType: string, policy?: string): string[] {
+    const common = policy === undefined ? this.around.headers : withPolicy(this.around.headers, policy);
+    const headers = ["content-type", contentType, "x-request-id", this.id, ...common];
+    if (this.around.closing()) headers.push("connection", "close");
     return headers;
   }
 
   /** Puts the headers of every answer on the response, for a page that writes its own. It may change them. */
   preset(): void {
     const { response } = this;
-    response.setHeader("x-content-type-options", "nosniff");
-    response.setHeader("referrer-policy", "no-referrer");
     response.setHeader("x-request-id", this.id);
-    if (this.closing()) response.setHeader("connection", "close");
+    setAll(response, this.around.headers);
+    if (this.around.closing()) response.setHeader("connection", "close");
   }
 
   /** Writes a whole answer, which has GraphQL data or not. Nothing happens if the client has gone or was answered before. */
@@ -130,6 +131,8 @@ export class Exchange implements RequestInfo {
     headers.push("content-length", String(Buffer.byteLength(body)));
     this.#tellsData = hasData;
     response.writeHead(status, headers);
+    // First, since Node may close the connection at once after its last answer.
+    response.prependOnceListener("finish", () => this.#isHandedOver());
     response.end(body);
     if (!request.complete) this.#dropRest();
   }
@@ -138,12 +141,16 @@ export class Exchange implements RequestInfo {
   answerEmpty(headers: readonly string[]): void {
     const { response } = this;
     this.preset();
-    response.setHeader("cache-control", "no-store");
-    for (let i = 0; i + 1 < headers.length; i += 2)
-      response.setHeader(headers[i] ?? "", headers[i + 1] ?? "");
+    setAll(response, headers);
     response.writeHead(204);
     response.end();
     if (!this.request.complete) this.#dropRest();
+  }
+
+  /** Node says "finish" of an answer that was cut off in the middle as well; but then the socket is gone before. */
+  #isHandedOver(): boolean {
+    if (!this.response.writableFinished) return false;
+    return (this.#handedOver ??= !this.request.socket.destroyed);
   }
 
   /** A client that is still sending would not read its answer from a connection that is reset under it. */
@@ -156,6 +163,10 @@ export class Exchange implements RequestInfo {
       if (left < 0) request.destroy();
     });
   }
+}
+
+function setAll(response: ServerResponse, headers: readonly string[]): void {
+  for (let i = 0; i + 1 < headers.length; i += 2) response.setHeader(headers[i] ?? "", headers[i + 1] ?? "");
 }
 
 /** Proxies may send the whole URL as the target; what is served does not depend on its host. */

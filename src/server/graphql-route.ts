@@ -14,7 +14,7 @@ import type { Exchange, RequestInfo } from "./exchange";
 import { HttpRefusal, refusalBody } from "./http-refusal";
 import type { OperationList } from "./operation-list";
 import { readJsonObject } from "./request-body";
-import { forPageOf } from "./sandbox";
+import { forPageOf, sandboxPolicy } from "./sandbox";
 
 /** Makes the context of one operation. Errors with plain `extensions` reach the client as they are. */
 export type MakeContext<TContext> = (request: IncomingMessage, info: RequestInfo) => Promise<TContext>;
@@ -104,9 +104,9 @@ export class GraphqlRoute<TContext extends BaseContext> {
     }
     const contentType = result.headers.get("content-type") ?? "application/json; charset=utf-8";
     const { status, text, hasData } = statusOfAnswer(result.status ?? 200, contentType, result.body.string);
-    const headers = exchange.headers(contentType);
+    const policy = contentType.startsWith("text/html") ? sandboxPolicy(text) : undefined;
+    const headers = exchange.headers(contentType, policy);
     for (const [name, value] of result.headers) if (!ownHeaders.has(name)) headers.push(name, value);
-    if (contentType.startsWith("text/html")) headers.push("x-frame-options", "DENY");
     this.cors.allow(request, headers);
     exchange.answer(status, headers, text, hasData);
   }

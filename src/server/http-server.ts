@@ -1,17 +1,28 @@
 /** The door: listens, routes each request to /graphql, the health checks or a page, and drains before it closes. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { BaseContext } from "@apollo/server";
-import { answerBrokenRequest } from "./broken-requests";
-import { clientAddress, type ClientAddress } from "./client-address";
+import type { Events } from "../services/telemetry/events";
+import { answerBrokenRequest, refuseOnSocket } from "./broken-requests";
+import { clientAddress } from "./client-address";
 import { Cors, type CorsOrigins } from "./cors";
-import { Exchange } from "./exchange";
+import { Exchange, type ExchangeSurroundings } from "./exchange";
 import { GraphqlRoute, type GraphqlOptions, type GraphqlParts } from "./graphql-route";
 import { HttpRefusal, refusalBody } from "./http-refusal";
 import { OperationalRoutes, type Health } from "./operational-routes";
 import type { Page } from "./page";
 import { ClientGone, declaresTooMuch } from "./request-body";
+import { responseHeaders } from "./response-headers";
+import {
+  readTlsFiles,
+  secureContextOf,
+  WatchedTlsFiles,
+  type TlsEvents,
+  type TlsFiles,
+  type TlsPair,
+} from "./tls-files";
 
 /** Where and within which limits the server listens. */
 export interface HttpOptions extends GraphqlOptions {
@@ -23,12 +34,21 @@ export interface HttpOptions extends GraphqlOptions {
   readonly corsOrigins: CorsOrigins;
   /** Proxies whose `x-forwarded-for` is believed; none when left out. */
   readonly trustedProxies?: readonly string[];
+  /** The certificate to serve TLS with, and its key; plain HTTP when left out. */
+  readonly tls?: TlsFiles | undefined;
   /** A request, body included, must have arrived within this time. */
   readonly requestTimeoutMs: number;
   /** Its headers must have arrived within this time. Counts only if shorter than `requestTimeoutMs`. */
   readonly headersTimeoutMs: number;
   /** An idle connection is closed after this time. */
   readonly keepAliveTimeoutMs: number;
+  /**
+   * A client that takes nothing of its answer is cut when nothing has moved on its connection for this time and that of
+   * an operation together; 30 seconds when left out.
+   */
+  readonly writeTimeoutMs?: number;
+  /** Connections at once; any more are closed as they come. No limit when left out. */
+  readonly maxConnections?: number;
   /** Requests in flight when closing may take this long before their connections are cut. */
   readonly drainTimeoutMs: number;
 }
@@ -40,6 +60,7 @@ export interface HttpParts<TContext extends BaseContext> extends GraphqlParts<TC
   readonly pages?: readonly Page[];
   /** Told of faults of this process. Returns the id under which the log tells the cause; the client is shown it. */
   readonly onError: (error: unknown, requestId: string) => string;
+  readonly events: TlsEvents & Pick<Events, "proxyNotTrusted">;
 }
 
 /** Where GraphQL is served. */
@@ -48,36 +69,55 @@ export const graphqlPath = "/graphql";
 /** URL and headers together, in bytes. */
 const maxHeaderBytes = 16 * 1024;
 
+/** Requests of one connection that are unanswered: clients that send without waiting at all have few, and a flood has more. */
+const maxUnanswered = 100;
+
+/** What is known of a connection. */
+interface Connection {
+  /** The last response begun on it. */
+  last: ServerResponse | undefined;
+  /** Responses that are not over. */
+  readonly open: Set<ServerResponse>;
+}
+
 /** The HTTP server of one gateway. */
 export class HttpServer<TContext extends BaseContext> {
-  readonly #server: Server;
+  readonly #server: Server | TlsServer;
+  readonly #tls: { readonly files: TlsFiles; readonly pair: TlsPair } | undefined;
+  readonly #around: ExchangeSurroundings;
   readonly #cors: Cors;
   readonly #graphql: GraphqlRoute<TContext>;
   readonly #pages: readonly Page[];
-  readonly #lastResponse = new WeakMap<Duplex, ServerResponse>();
-  readonly #addressOf: ClientAddress;
-  readonly #isDraining = (): boolean => this.#draining;
+  readonly #connections = new WeakMap<Duplex, Connection>();
+  /** What TLS is spoken on. Node does not close those whose handshake is not over. */
+  readonly #underTls = new Set<Socket>();
+  #watched: WatchedTlsFiles | undefined;
   #draining = false;
   #inFlight = 0;
   #onIdle: (() => void) | undefined;
   #closed: Promise<void> | undefined;
 
+  /** Throws `TlsUnusable` when TLS is asked for, and its files do not make a pair. */
   constructor(
     private readonly options: HttpOptions,
     private readonly parts: HttpParts<TContext>,
   ) {
     const { health, pages = [], onError } = parts;
-    this.#addressOf = clientAddress(options.trustedProxies ?? []);
+    this.#tls = options.tls && { files: options.tls, pair: readTlsFiles(options.tls) };
+    const closing = () => this.#draining;
+    const headers = responseHeaders(this.#tls !== undefined);
+    const addressOf = clientAddress(options.trustedProxies ?? [], parts.events.proxyNotTrusted);
+    this.#around = { closing, headers, addressOf };
     this.#cors = new Cors(options.corsOrigins);
     this.#graphql = new GraphqlRoute(parts, this.#cors, options);
     this.#pages = [
-      new OperationalRoutes(health, this.#isDraining, (error) => {
+      new OperationalRoutes(health, closing, (error) => {
         onError(error, "health");
       }),
       ...pages,
     ];
     const headersTimeout = Math.min(options.headersTimeoutMs, options.requestTimeoutMs);
-    this.#server = createServer({
+    const serverOptions = {
       headersTimeout,
       requestTimeout: options.requestTimeoutMs,
       keepAliveTimeout: options.keepAliveTimeoutMs,
@@ -85,8 +125,19 @@ export class HttpServer<TContext extends BaseContext> {
       maxHeaderSize: maxHeaderBytes,
       // Node would refuse a request without Host in a form of its own.
       requireHostHeader: false,
-    });
+    };
+    this.#server = this.#tls
+      ? this.#createTlsServer(this.#tls.pair, { ...serverOptions, handshakeTimeout: headersTimeout })
+      : createServer(serverOptions);
+    this.#server.timeout = (options.operationTimeoutMs ?? 30_000) + (options.writeTimeoutMs ?? 30_000);
+    if (options.maxConnections !== undefined) this.#server.maxConnections = options.maxConnections;
     this.#server.on("request", this.#serve);
+    this.#server.on("connect", (_request, socket) => {
+      socket.on("error", () => undefined);
+      const refusal = new HttpRefusal("METHOD_NOT_ALLOWED", "This server is no proxy.");
+      if (this.#connectionOf(socket).open.size > 0) socket.destroy();
+      else refuseOnSocket(socket, refusal, "Method Not Allowed", headers);
+    });
     this.#server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
       if (declaresTooMuch(request, options.bodyLimitBytes)) {
         // Nobody can tell whether the client, refused, sends its body or its next request.
@@ -99,11 +150,24 @@ export class HttpServer<TContext extends BaseContext> {
         "EXPECTATION_FAILED",
         "The only expectation that can be met is 100-continue.",
       );
-      this.#refuse(new Exchange(request, response, this.#isDraining, this.#addressOf), refusal);
+      this.#refuse(new Exchange(request, response, this.#around), refusal);
     });
     this.#server.on("clientError", (error: Error, socket) => {
-      answerBrokenRequest(error, socket, this.#lastResponse.get(socket));
+      answerBrokenRequest(error, socket, this.#connections.get(socket)?.last, headers);
     });
+  }
+
+  #createTlsServer(pair: TlsPair, options: Parameters<typeof createTlsServer>[0]): TlsServer {
+    const server = createTlsServer({ ...options, ...secureContextOf(pair) });
+    // Node's own listener passes it on as a broken request; whoever does not speak TLS cannot be answered.
+    server.removeAllListeners("tlsClientError").on("tlsClientError", (_error, socket) => {
+      socket.destroy();
+    });
+    server.on("connection", (socket: Socket) => {
+      this.#underTls.add(socket);
+      socket.once("close", () => this.#underTls.delete(socket));
+    });
+    return server;
   }
 
   /**
@@ -119,8 +183,18 @@ export class HttpServer<TContext extends BaseContext> {
         const { address, family, port } = this.#server.address() as AddressInfo;
         const everywhere = address === "0.0.0.0" || address === "::";
         const host = everywhere ? "localhost" : family === "IPv6" ? `[${address}]` : address;
-        resolve({ url: `http://${host}:${port}`, port });
+        this.#watchTlsFiles();
+        resolve({ url: `${this.#tls ? "https" : "http"}://${host}:${port}`, port });
       });
+    });
+  }
+
+  #watchTlsFiles(): void {
+    const server = this.#server;
+    if (!this.#tls || !("setSecureContext" in server)) return;
+    const { pair, files } = this.#tls;
+    this.#watched = new WatchedTlsFiles(pair, files, this.parts.events, (changed) => {
+      server.setSecureContext(secureContextOf(changed));
     });
   }
 
@@ -139,6 +213,7 @@ export class HttpServer<TContext extends BaseContext> {
 
   async #close(): Promise<void> {
     this.drain();
+    const unwatched = this.#watched?.[Symbol.asyncDispose]();
     const closed = new Promise<void>((resolve) => {
       // The only error is that it does not listen.
       this.#server.close(() => {
@@ -158,27 +233,52 @@ export class HttpServer<TContext extends BaseContext> {
     clearTimeout(timer);
     // With nothing in flight, what is left is idle or has sent half a request.
     this.#server.closeAllConnections();
+    for (const socket of this.#underTls) socket.destroy();
     await closed;
+    await unwatched;
   }
 
   readonly #serve = (request: IncomingMessage, response: ServerResponse): void => {
-    this.#lastResponse.set(request.socket, response);
+    const { socket } = request;
+    const connection = this.#connectionOf(socket);
+    if (connection.open.size >= maxUnanswered) {
+      socket.destroy();
+      return;
+    }
+    connection.last = response;
+    connection.open.add(response);
     this.#inFlight++;
-    const exchange = new Exchange(request, response, this.#isDraining, this.#addressOf);
+    const done = (): void => {
+      connection.open.delete(response);
+      // In flight is what is still being worked on, or not yet handed to the network.
+      if (--this.#inFlight === 0) this.#onIdle?.();
+    };
+    const exchange = new Exchange(request, response, this.#around);
     this.#route(exchange)
       .catch((error: unknown) => {
         this.#refuse(exchange, error);
       })
       .finally(() => {
-        if (response.writableFinished || response.destroyed) this.#done();
-        else response.once("close", this.#done);
+        if (response.destroyed) done();
+        else response.once("close", done);
       });
   };
 
-  /** In flight is what is still being worked on, or not yet handed to the network. */
-  readonly #done = (): void => {
-    if (--this.#inFlight === 0) this.#onIdle?.();
-  };
+  #connectionOf(socket: Duplex): Connection {
+    const known = this.#connections.get(socket);
+    if (known) return known;
+    const connection: Connection = { last: undefined, open: new Set() };
+    this.#connections.set(socket, connection);
+    socket.once("close", () => {
+      // Node tells it to the response whose turn it is, and not to those that wait behind it.
+      for (const response of connection.open) {
+        if (response.destroyed || response.socket !== null) continue;
+        response.destroy();
+        response.emit("close");
+      }
+    });
+    return connection;
+  }
 
   async #route(exchange: Exchange): Promise<void> {
     const { request, response, path } = exchange;

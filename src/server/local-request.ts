@@ -1,5 +1,6 @@
 /** Tells whether a request comes from a page on this very machine, so that it may be shown the development key. */
 import type { IncomingMessage } from "node:http";
+import { TLSSocket } from "node:tls";
 
 const loopbackName = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/i;
 const loopbackAddress = /^(?:127\.|::ffff:127\.|::1$)/;
@@ -19,7 +20,8 @@ export function isLocalRequest({ headers, socket }: IncomingMessage): boolean {
   if (!loopbackAddress.test(socket.remoteAddress ?? "")) return false;
   if (forwarded.some((name) => headers[name] !== undefined)) return false;
   // What a browser too old for Sec-Fetch-Site sends along with another site's fetch.
-  if (headers.origin !== undefined && headers.origin !== `http://${headers.host}`) return false;
+  const scheme = socket instanceof TLSSocket ? "https" : "http";
+  if (headers.origin !== undefined && headers.origin !== `${scheme}://${headers.host}`) return false;
   const site = headers["sec-fetch-site"] ?? "none";
   return site === "none" || site === "same-origin" || headers["sec-fetch-dest"] === "document";
 }

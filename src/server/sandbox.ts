@@ -42,6 +42,32 @@ export function sandbox({ enabled, operations, developmentKey }: SandboxOptions)
   };
 }
 
+const sandboxCdn = "https://embeddable-sandbox.cdn.apollographql.com";
+const landingPageCdn = "https://apollo-server-landing-page.cdn.apollographql.com";
+
+/**
+ * The Content-Security-Policy of the page, to be sent with it: Apollo Server writes one into the page too, which says
+ * nothing of connections and cannot say who may frame it. Inline parts run by the nonce that Apollo Server makes for
+ * each page. The frame has Apollo's editor; its operations are sent by the page itself, to this server.
+ */
+export function sandboxPolicy(html: string): string {
+  const nonce = /<script nonce="([\w+/=-]+)"/.exec(html)?.[1];
+  const inline = nonce === undefined ? "" : `'nonce-${nonce}' `;
+  return [
+    "default-src 'none'",
+    `script-src ${inline}${sandboxCdn}`,
+    `style-src ${inline}${sandboxCdn} https://fonts.googleapis.com`,
+    "font-src https://fonts.gstatic.com",
+    `img-src ${landingPageCdn}`,
+    `manifest-src ${landingPageCdn}`,
+    "connect-src 'self'",
+    "frame-src https://sandbox.embed.apollographql.com",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join("; ");
+}
+
 async function renderer(
   plugin: ApolloServerPlugin,
   service: GraphQLServerContext,

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Browser, Page } from "playwright-core";
 import { findChromium, launchChromium, openPage, until } from "../support/browser";
+import { until as eventually } from "../support/until";
 import { developmentKey, startWorld, type World } from "../support/world";
 
 const screenshots = join(__dirname, "..", "..", ".cache", "screenshots");
@@ -201,6 +202,67 @@ describe("the explorer in Chromium", () => {
     expect(page).toContain("mutation CreateIdentityAndToken");
     expect(page).toContain(`"x-api-key":"${developmentKey}"`);
   });
+});
+
+describe("Apollo Sandbox in Chromium", () => {
+  const script =
+    "https://embeddable-sandbox.cdn.apollographql.com/v2/embeddable-sandbox.umd.production.min.js";
+  let world: World;
+  let browser: Browser;
+  beforeAll(async () => {
+    world = await startWorld();
+    browser = await launchChromium();
+  }, 60_000);
+  afterAll(async () => {
+    await browser.close();
+    await world[Symbol.asyncDispose]();
+  });
+
+  it("runs its own parts under its policy, which refuses everybody else's", async () => {
+    const { origin, url } = world.gateways[0]!;
+    await using opened = await openPage(browser, origin);
+    const { page, complaints, strayRequests } = opened;
+    // In place of Apollo's CDN: what it serves is handed the page's settings.
+    await page.route(`${script}*`, (route) =>
+      route.fulfill({
+        contentType: "text/javascript",
+        body: "window.EmbeddedSandbox = class { constructor(settings) { window.settings = settings; } };",
+      }),
+    );
+    await page.goto(url);
+    expect(await page.evaluate("window.settings")).toMatchObject({
+      initialEndpoint: url,
+      initialState: { headers: { "x-api-key": developmentKey } },
+    });
+    const ask = `fetch(location.href, { method: "POST", headers: { "content-type": "application/json" },
+      body: '{"query":"{ __typename }"}' }).then((response) => response.json())`;
+    expect(await page.evaluate(ask)).toEqual({ data: { __typename: "Query" } });
+    const frame = await page.evaluate<string>(`new Promise((resolve) => {
+      const frame = document.createElement("iframe");
+      frame.onload = () => resolve("loaded");
+      frame.src = "https://sandbox.embed.apollographql.com/sandbox/explorer";
+      document.body.append(frame);
+    })`);
+    expect(frame).toBe("loaded");
+    const refused = () => complaints.filter((complaint) => /content security policy/i.test(complaint));
+    expect(refused()).toEqual([]);
+    expect(strayRequests.map((stray) => new URL(stray).hostname)).toEqual(
+      expect.arrayContaining(["fonts.googleapis.com", "sandbox.embed.apollographql.com"]),
+    );
+
+    await page.evaluate(`{
+      const inline = document.createElement("script");
+      inline.textContent = "window.injected = true";
+      const foreign = document.createElement("script");
+      foreign.src = "https://scripts.example/x.js";
+      document.body.append(inline, foreign);
+      fetch("https://collector.example/").catch(() => undefined);
+    }`);
+    const directives = () => refused().flatMap((complaint) => /policy: (\S+)/.exec(complaint)?.[1] ?? []);
+    await eventually(() => ["script-src-elem", "connect-src"].every((name) => directives().includes(name)));
+    expect(await page.evaluate("window.injected === undefined")).toBe(true);
+    expect(strayRequests.join()).not.toMatch(/scripts\.example|collector\.example/);
+  }, 60_000);
 });
 
 describe("findChromium", () => {

@@ -238,6 +238,12 @@ describe("Apollo Sandbox at the endpoint", () => {
       cache: "no-store",
     });
     expect(got["x-frame-options"]).toBe("DENY");
+    const [nonce] = /(?<=<script nonce=")[^"]+/.exec(body) ?? [];
+    const policy = String(got["content-security-policy"]).split("; ");
+    expect(policy).toEqual(expect.arrayContaining(["default-src 'none'", "frame-ancestors 'none'"]));
+    expect(policy.find((part) => part.startsWith("script-src"))).toBe(
+      `script-src 'nonce-${nonce ?? ""}' https://embeddable-sandbox.cdn.apollographql.com`,
+    );
     expect(body).toContain(JSON.stringify(operations).slice(1, -1));
     expect(body).toContain(`"x-api-key":"${developmentKey}"`);
   });
@@ -247,6 +253,13 @@ describe("Apollo Sandbox at the endpoint", () => {
     expect(status).toBe(200);
     expect(body).toContain(JSON.stringify(operations).slice(1, -1));
     expect(body).not.toContain(developmentKey);
+  });
+
+  it("has another nonce each time", async () => {
+    const port = await start();
+    const policy = async () =>
+      (await ask(port, "/graphql", { accept: "text/html" })).headers["content-security-policy"];
+    expect(await policy()).not.toBe(await policy());
   });
 
   it("is asked to send neither cookies nor telemetry", async () => {

@@ -33,6 +33,10 @@ describe("the HTTP server", () => {
       await fetch(`${world.url}/health/ready`),
       await fetch(`${world.url}/page`),
       await fetch(`${world.url}/broken`),
+      await fetch(`${world.url}/graphql`, { method: "PUT" }),
+      await world.post("{}", { "content-type": "text/plain" }),
+      await world.post({ query: "{ nothing }" }),
+      await fetch(`${world.url}/health/ready`, { method: "POST" }),
     ];
     for (const { headers, url, status } of answers) {
       expect({ url, status, nosniff: headers.get("x-content-type-options") }).toMatchObject({
@@ -42,9 +46,40 @@ describe("the HTTP server", () => {
       expect(headers.get("x-request-id")).toMatch(uuid);
       expect(headers.get("server")).toBeNull();
       expect(headers.get("x-powered-by")).toBeNull();
-      if (!url.endsWith("/page")) expect(headers.get("cache-control")).toBe("no-store");
+      expect(headers.get("cache-control")).toBe("no-store");
+      expect(headers.get("content-security-policy")).toBe("default-src 'none'; frame-ancestors 'none'");
+      expect(headers.get("x-frame-options")).toBe("DENY");
+      expect(headers.get("strict-transport-security")).toBeNull();
     }
-    expect(answers.map(({ status }) => status)).toEqual([200, 400, 204, 404, 200, 200, 200, 500]);
+    expect(answers.map(({ status }) => status)).toEqual([
+      ...[200, 400, 204, 404, 200, 200, 200, 500],
+      ...[405, 415, 200, 405],
+    ]);
+  });
+
+  it("puts them on what it answers outside HTTP's own course as well", async () => {
+    await using world = await SmallWorld.start();
+    for (const [bytes, status] of [
+      ["garbage\r\n\r\n", 400],
+      ["GET / HTTP/1.1\r\nconnection: close\r\n\r\n", 400],
+      [`GET /${"x".repeat(20_000)} HTTP/1.1\r\nhost: a\r\n\r\n`, 431],
+      ["GET / HTTP/1.1\r\nhost: a\r\nexpect: miracles\r\nconnection: close\r\n\r\n", 417],
+    ] as const) {
+      const [head = ""] = (await world.raw(bytes)).split("\r\n\r\n");
+      const [first = "", ...lines] = head.toLowerCase().split("\r\n");
+      expect(first).toContain(` ${status} `);
+      expect(lines).toEqual(
+        expect.arrayContaining([
+          "cache-control: no-store",
+          "x-content-type-options: nosniff",
+          "referrer-policy: no-referrer",
+          "content-security-policy: default-src 'none'; frame-ancestors 'none'",
+          "x-frame-options: deny",
+        ]),
+      );
+      const names = lines.map((line) => line.split(":")[0]);
+      expect(names).toEqual([...new Set(names)]);
+    }
   });
 
   it("takes over a well-formed request id, also for the context, and makes its own otherwise", async () => {

@@ -7,11 +7,14 @@ import { buildSchema } from "graphql";
 import { HttpServer, type HttpOptions, type HttpParts } from "../../src/server/http-server";
 import type { Health } from "../../src/server/operational-routes";
 import type { Page } from "../../src/server/page";
+import { recordEvents, type RecordedEvents } from "../support/recorded-events";
 
 /** What a resolver of the small schema sees. */
 export interface SmallContext {
   readonly id: string;
   readonly signal: AbortSignal;
+  /** Asked only when a field wants it. */
+  readonly address: string;
 }
 
 export interface SmallWorldOptions {
@@ -44,6 +47,7 @@ export class SmallWorld implements AsyncDisposable {
   private constructor(
     readonly server: HttpServer<SmallContext>,
     readonly apollo: ApolloServer<SmallContext>,
+    readonly events: RecordedEvents,
   ) {}
 
   url = "";
@@ -66,12 +70,20 @@ export class SmallWorld implements AsyncDisposable {
     });
     await apollo.start();
     const faults: SmallWorld["faults"] = [];
+    const events = recordEvents();
     const parts: HttpParts<SmallContext> = {
       apollo,
+      events,
       context: (_request, info) => {
         // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
         if (options.contextError !== undefined) return Promise.reject(options.contextError());
-        return Promise.resolve({ id: info.id, signal: info.signal });
+        return Promise.resolve({
+          id: info.id,
+          signal: info.signal,
+          get address() {
+            return info.address;
+          },
+        });
       },
       health: options.health ?? { ready: () => Promise.resolve({ status: "ready", parts: {} }) },
       pages: options.pages ?? [],
@@ -94,7 +106,7 @@ export class SmallWorld implements AsyncDisposable {
       },
       parts,
     );
-    const world = new SmallWorld(server, apollo);
+    const world = new SmallWorld(server, apollo, events);
     world.faults = faults;
     if (options.listen !== false) ({ url: world.url, port: world.port } = await server.start());
     return world;
@@ -134,7 +146,8 @@ export async function readToEnd(socket: Socket): Promise<string> {
   let text = "";
   socket.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
   socket.on("error", () => undefined);
-  if (!socket.closed) await once(socket, "close");
+  // Not node:events' once, which an error would reject.
+  if (!socket.closed) await new Promise((resolve) => socket.once("close", resolve));
   return text;
 }
 

@@ -67,6 +67,10 @@ export interface Events {
   readonly apiKeysChanged: (names: readonly string[]) => void;
   /** The API key file is wrong, and the keys of before stay in force; `reason` has nothing of its content. */
   readonly apiKeysRejected: (reason: string) => void;
+  /** The server serves TLS with another certificate now: its SHA-256 fingerprint and its end. */
+  readonly tlsChanged: (event: { fingerprint: string; validTo: string }) => void;
+  /** The certificate and its key are wrong, and those of before stay in force; `reason` has nothing of their content. */
+  readonly tlsRejected: (reason: string) => void;
   /** A request says that it came through a proxy, and no proxy is trusted; once per process. */
   readonly proxyNotTrusted: () => void;
   /** The directory is in this process's folder, though its cache is shared. */
@@ -162,6 +166,12 @@ export function createEvents(log: Logger): Events {
     },
     apiKeysRejected: (reason) => {
       log.error({ reason }, "API_KEYS_FILE is wrong; the keys of before stay in force");
+    },
+    tlsChanged: (event) => {
+      log.info(event, "the TLS certificate was read anew, and is served from now on");
+    },
+    tlsRejected: (reason) => {
+      log.error({ reason }, "the TLS certificate or its key is wrong; those of before stay in force");
     },
     proxyNotTrusted: () => {
       log.warn(
