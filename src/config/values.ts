@@ -79,7 +79,7 @@ export const apiKeys = through(parseApiKeys);
 export const apiKeysFile = z.string().transform((value, context) => {
   const path = resolve(value);
   const { value: keys, problem } = readMeaning(path, parseApiKeys);
-  if (problem === undefined) return { path, keys: keys ?? [] };
+  if (problem === undefined) return { path, keys };
   context.addIssue(problem);
   return z.NEVER;
 });

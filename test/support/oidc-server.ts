@@ -60,7 +60,9 @@ export async function startOidcServer(): Promise<OidcServer> {
       });
       return ((await response.json()) as { access_token: string }).access_token;
     },
-    rotate: async () => void (await tell({ rotate: true })),
+    rotate: async () => {
+      await tell({ rotate: true });
+    },
     stop,
     start,
     [Symbol.asyncDispose]: stop,

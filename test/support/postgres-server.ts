@@ -100,7 +100,8 @@ async function untilItAnswers(url: string, child: ChildProcess): Promise<void> {
       await ask(url, "SELECT 1");
       return;
     } catch (error) {
-      if (child.exitCode !== null) throw new Error(`PostgreSQL ended with code ${child.exitCode}.`);
+      if (child.exitCode !== null)
+        throw new Error(`PostgreSQL ended with code ${child.exitCode}.`, { cause: error });
       if (Date.now() > deadline) throw error;
       await new Promise((resolve) => setTimeout(resolve, 25));
     }

@@ -8,6 +8,7 @@ import {
   jwtVerify,
   type JWTPayload,
   type JSONWebKeySet,
+  type ProtectedHeaderParameters,
 } from "jose";
 import { LRUCache } from "lru-cache";
 import { GatewayError } from "../../errors";
@@ -94,7 +95,8 @@ export class OidcAuthenticator {
 
   /** Whose token it says it is, and what is expected of such a one. Nothing of it is believed yet. */
   private trustedFor(token: string): Trusted {
-    let header, payload;
+    let header: ProtectedHeaderParameters;
+    let payload: JWTPayload;
     try {
       header = decodeProtectedHeader(token);
       payload = decodeJwt(token);
