@@ -59,10 +59,10 @@ export function createAudit(
   stream: DestinationStream | undefined = destinationOf(to),
 ): Audit {
   if (!stream) return { record: () => undefined };
-  const log = createLogger("info", stream, { level: false, time: () => clock.now() });
+  const log = createLogger("info", stream, { beginning: { audit: 1 }, time: () => clock.now() });
   return {
     record: (record) => {
-      log.info({ audit: 1, ...record });
+      log.info(record);
     },
   };
 }

@@ -27,8 +27,8 @@ export function scrub(text: string): string {
 export function createLogger(
   level: LogLevel,
   destination: DestinationStream = fileDestination(2),
-  /** Lines without a level, or with another clock's time in milliseconds. */
-  lines: { readonly level?: boolean; readonly time?: () => number } = {},
+  /** What lines begin with instead of their level, and another clock's time in milliseconds. */
+  lines: { readonly beginning?: Readonly<Record<string, unknown>>; readonly time?: () => number } = {},
 ): Logger {
   const { time } = lines;
   return pino(
@@ -36,7 +36,7 @@ export function createLogger(
       level,
       base: null,
       timestamp: time ? () => `,"time":"${new Date(time()).toISOString()}"` : pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => (lines.level === false ? {} : { level: label }) },
+      formatters: { level: (label) => lines.beginning ?? { level: label } },
       hooks: { streamWrite: scrub },
     },
     destination,
