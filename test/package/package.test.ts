@@ -52,7 +52,7 @@ it("has what a user needs, and nothing else", () => {
     ]),
   );
   const allowed =
-    /^((dist|operations|docs)\/.*[^/]|package\.json|schema\.graphql|(emulator\/)?README\.md|CHANGELOG\.md|LICENSE)$/;
+    /^((dist|operations|docs)\/.*[^/]|package\.json|schema\.graphql|(emulator\/)?README\.md|CHANGELOG\.md|SECURITY\.md|LICENSE)$/;
   expect(paths.filter((path) => !allowed.test(path))).toEqual([]);
   expect(paths.filter((path) => /(^|\/)(\.|test\/)|\.(tsbuildinfo|pem|key|log)$/.test(path))).toEqual([]);
 });
