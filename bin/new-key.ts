@@ -11,7 +11,10 @@ export interface NewKeyOptions {
 }
 
 /** Writes new keys to stdout. The API key itself is shown this once and stored nowhere. Throws `StartupError`. */
-export function newKey(name = "default", { rights, scopes, expires }: NewKeyOptions = { rights: "all" }): void {
+export function newKey(
+  name = "default",
+  { rights, scopes, expires }: NewKeyOptions = { rights: "all" },
+): void {
   if (!/^[\w.-]{1,64}$/.test(name)) {
     throw new StartupError("A key's name has 1 to 64 letters, digits, dots, dashes or underscores.");
   }

@@ -105,7 +105,10 @@ describe("production", () => {
     [
       "without any credential",
       { ACS_CONNECTION_STRING: "", API_KEYS: "" },
-      ["ACS_CONNECTION_STRING or ACS_ENDPOINT must be set", "API_KEYS, API_KEYS_FILE or OIDC_ISSUERS must be set in production"],
+      [
+        "ACS_CONNECTION_STRING or ACS_ENDPOINT must be set",
+        "API_KEYS, API_KEYS_FILE or OIDC_ISSUERS must be set in production",
+      ],
     ],
     [
       "without keys of callers",
