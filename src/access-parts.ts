@@ -111,7 +111,7 @@ export async function userIdentities(
   const gateway = { kind: "gateway", name: "sweeper" } as const;
   const sweeper = new DoomedSweeper(
     directory,
-    (identityId) => identities.delete(identityId, {}),
+    (identityId) => identities.delete(identityId, { background: true }),
     events,
     (identityId, outcome) => {
       audit.record({ action: "identity.expire", outcome, caller: gateway, identityId });

@@ -11,6 +11,7 @@ import type { RequestContext } from "./request-context";
 export const accessRules: AuthCheckerFn<RequestContext, Access> = ({ context }, [access]) => {
   const caller = callerOf(context);
   if (!access || (access.own && caller.user) || access.any === undefined) return true;
+  if (!caller.rights.has(access.any) && access.action) context.refused(access.action);
   checkRight(caller, access.any);
   return true;
 };

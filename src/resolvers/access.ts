@@ -1,6 +1,7 @@
 /** Says once, for the access rules and for the printed schema, who may call a field. */
 import { Authorized, Directive } from "type-graphql";
 import type { Right } from "../services/access/rights";
+import type { AuditedAction } from "../services/telemetry/audit";
 
 /** Who may call: users for what is their own, others with a right. */
 export interface Access {
@@ -8,6 +9,8 @@ export interface Access {
   readonly own?: true;
   /** Whoever has this right may, whosever it is. */
   readonly any?: Right;
+  /** What the audit calls it; undefined: it is not audited. */
+  readonly action?: AuditedAction;
 }
 
 /**

@@ -57,7 +57,7 @@ export class IdentityResolver {
     }));
   }
 
-  @Allow({ any: "identity:create" })
+  @Allow({ any: "identity:create", action: "identity.create" })
   @Directive("@cost(weight: 100)")
   @Mutation(() => CreateIdentityPayload, {
     description:
@@ -83,7 +83,7 @@ export class IdentityResolver {
     });
   }
 
-  @Allow({ own: true, any: "identity:delete:any" })
+  @Allow({ own: true, any: "identity:delete:any", action: "identity.delete" })
   @Directive("@cost(weight: 100)")
   @Mutation(() => DeleteIdentityPayload, {
     description:

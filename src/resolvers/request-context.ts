@@ -35,6 +35,8 @@ export interface RequestContext {
   readonly call: CreateCall;
   /** What is cached per identity: the lookups of one request cost one round trip. */
   readonly cachedTokens: DataLoader<string, CachedTokenSummary[]>;
+  /** Enters in the audit that the caller may not do it. */
+  refused(action: AuditedAction): void;
   /** Runs an action and enters in the audit what it was about and how it ended. */
   audited<T>(action: AuditedAction, about: About, act: () => Promise<T>): Promise<T>;
 }
@@ -74,6 +76,9 @@ export async function requestContext(
     call: new Call(request, caller, limits),
     // Batches only: a mutation later in the same document may change what an earlier one has looked up.
     cachedTokens: new DataLoader((ids) => tokens.cachedTokens(ids), { cache: false, maxBatchSize: 100 }),
+    refused: (action) => {
+      enter(action, "FORBIDDEN", {});
+    },
     audited: async (action, about, act) => {
       try {
         const result = await act();

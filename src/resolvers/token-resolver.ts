@@ -24,7 +24,7 @@ export class TokenResolver {
     private readonly own: OwnIdentity,
   ) {}
 
-  @Allow({ own: true, any: "token:issue:any" })
+  @Allow({ own: true, any: "token:issue:any", action: "token.issue" })
   @Directive("@cost(weight: 100)")
   @Mutation(() => IssueTokenPayload, {
     description:
@@ -54,7 +54,7 @@ export class TokenResolver {
     });
   }
 
-  @Allow({ own: true, any: "token:revoke:any" })
+  @Allow({ own: true, any: "token:revoke:any", action: "token.revoke" })
   @Directive("@cost(weight: 100)")
   @Mutation(() => RevokeTokensPayload, {
     description:
@@ -74,7 +74,7 @@ export class TokenResolver {
     });
   }
 
-  @Allow({ own: true, any: "token:exchange:any" })
+  @Allow({ own: true, any: "token:exchange:any", action: "token.exchange" })
   @Directive("@cost(weight: 100)")
   @Mutation(() => ExchangeTeamsTokenPayload, {
     description:

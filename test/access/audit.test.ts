@@ -69,6 +69,7 @@ it("has each thing done by a service and by a user, with its outcome", async () 
   await user.send(
     'mutation { exchangeTeamsToken(input: { teamsUserAadToken: "x", clientId: "x", userObjectId: "somebody" }) { accessToken { token } } }',
   );
+  await user.send("mutation { createIdentity { identity { id } } }");
   await client.data(`mutation { deleteIdentity(input: { identityId: "${id}" }) { deletedId } }`);
   const alice = { kind: "user", name: "alice", issuer: issuer.url };
   expect(records()).toMatchObject([
@@ -100,6 +101,7 @@ it("has each thing done by a service and by a user, with its outcome", async () 
     },
     { ...around, action: "token.revoke", outcome: "ok", caller: alice, identityId: id },
     { ...around, action: "token.exchange", outcome: "FORBIDDEN", caller: alice, userObjectId: "somebody" },
+    { ...around, action: "identity.create", outcome: "FORBIDDEN", caller: alice },
     { ...around, action: "identity.delete", outcome: "ok", caller: service, identityId: id },
   ]);
   for (const { time } of records()) expect(Date.parse(time)).toBeCloseTo(Date.now(), -5);

@@ -91,10 +91,13 @@ export class IdentityService {
   }
 
   /** Deletes an identity with all its tokens and data; one that is gone already counts as deleted. */
-  async delete(identityId: string, { account }: Pick<CallOptions, "account">): Promise<void> {
+  async delete(
+    identityId: string,
+    { account, background }: Pick<CallOptions, "account" | "background">,
+  ): Promise<void> {
     checkIdentityId(identityId, "input.identityId");
     await this.tokens.endTokens(identityId, "deletion", () =>
-      this.azure.deleteIdentity(identityId, { account }),
+      this.azure.deleteIdentity(identityId, { account, ...(background ? { background } : {}) }),
     );
     this.events.identityDeleted();
   }

@@ -93,9 +93,9 @@ export class UserIdentities {
     return search;
   }
 
-  /** The owner's identity if there is one. */
+  /** The owner's identity if there is one by now: what is remembered may be one that another gateway has replaced. */
   async find(owner: Owner): Promise<string | undefined> {
-    return this.known(owner) ?? (await this.directory.find(owner))?.identityId;
+    return (await this.directory.find(owner))?.identityId;
   }
 
   /** A user's identities, his own first. */
@@ -160,13 +160,18 @@ export class UserIdentities {
     }
   }
 
-  /** Puts the deletion of an ephemeral identity off when half of its time is over. */
+  /** Puts the deletion of an ephemeral identity off, unless that was done just now. */
   private async stillThere(
     owner: Owner,
     { identityId, deleteInMs }: Mapping,
     { ephemeralForMs }: IdentityOptions,
   ) {
-    if (deleteInMs === null || ephemeralForMs === undefined || deleteInMs > ephemeralForMs / 2) return true;
+    if (
+      deleteInMs === null ||
+      ephemeralForMs === undefined ||
+      deleteInMs > ephemeralForMs - this.timings.believeMs
+    )
+      return true;
     return this.directory.prolong(owner, identityId, ephemeralForMs);
   }
 
