@@ -161,17 +161,11 @@ export class UserIdentities {
   }
 
   /** Puts the deletion of an ephemeral identity off, unless that was done just now. */
-  private async stillThere(
-    owner: Owner,
-    { identityId, deleteInMs }: Mapping,
-    { ephemeralForMs }: IdentityOptions,
-  ) {
-    if (
-      deleteInMs === null ||
-      ephemeralForMs === undefined ||
-      deleteInMs > ephemeralForMs - this.timings.believeMs
-    )
-      return true;
+  private async stillThere(owner: Owner, { identityId, deleteInMs }: Mapping, options: IdentityOptions) {
+    const { ephemeralForMs } = options;
+    if (deleteInMs === null || ephemeralForMs === undefined) return true;
+    const justNowMs = Math.min(this.timings.believeMs, ephemeralForMs / 2);
+    if (deleteInMs > ephemeralForMs - justNowMs) return true;
     return this.directory.prolong(owner, identityId, ephemeralForMs);
   }
 
