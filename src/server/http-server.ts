@@ -99,6 +99,8 @@ export class HttpServer<TContext extends BaseContext> {
   readonly #sockets = new Set<Socket>();
   /** Connections that have been answered and wait for a next request; who has waited longest is first. */
   readonly #idle = new Set<Duplex>();
+  /** How many have been made to give way, and are open still. */
+  #leaving = 0;
   #watched: WatchedTlsFiles | undefined;
   #draining = false;
   #inFlight = 0;
@@ -140,6 +142,7 @@ export class HttpServer<TContext extends BaseContext> {
     this.#server.timeout = (options.operationTimeoutMs ?? 30_000) + (options.writeTimeoutMs ?? 30_000);
     if (options.maxConnections !== undefined) this.#server.maxConnections = options.maxConnections;
     this.#server.on("connection", this.#admit);
+    this.#server.on("drop", this.#makeRoom);
     this.#server.on("request", this.#serve);
     this.#server.on("connect", (_request, socket) => {
       socket.on("error", () => undefined);
@@ -178,12 +181,18 @@ export class HttpServer<TContext extends BaseContext> {
   readonly #admit = (socket: Socket): void => {
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
+    this.#makeRoom();
+  };
+
+  /** Asked whenever there is one more: a connection that has come, was turned away, or has become idle. */
+  readonly #makeRoom = (): void => {
     const { maxConnections = Infinity } = this.options;
-    if (this.#sockets.size <= maxConnections * crowded) return;
+    if (this.#sockets.size - this.#leaving <= maxConnections * crowded) return;
     const [longest] = this.#idle;
     if (!longest) return;
     this.#idle.delete(longest);
-    longest.destroy();
+    this.#leaving++;
+    longest.once("close", () => this.#leaving--).destroy();
   };
 
   /**
@@ -267,7 +276,10 @@ export class HttpServer<TContext extends BaseContext> {
     this.#inFlight++;
     const done = (): void => {
       connection.open.delete(response);
-      if (connection.open.size === 0 && !socket.destroyed) this.#idle.add(socket);
+      if (connection.open.size === 0 && !socket.destroyed) {
+        this.#idle.add(socket);
+        this.#makeRoom();
+      }
       // In flight is what is still being worked on, or not yet handed to the network.
       if (--this.#inFlight === 0) this.#onIdle?.();
     };

@@ -187,6 +187,23 @@ describe("more connections than allowed", () => {
       for (const socket of idle) socket.destroy();
     },
   );
+
+  it("are served as soon as those that took every place have their answers", async () => {
+    let release: () => void = () => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    let waiting = 0;
+    await start({ http: { maxConnections: 10 }, fields: { held: () => (waiting++, released) } });
+    const crowd = await Promise.all(Array.from({ length: 10 }, () => world.connect()));
+    const answers = crowd.map((socket) => once(socket, "data"));
+    for (const socket of crowd) socket.on("error", () => undefined).write(post(field("held")));
+    await until(() => waiting === 10);
+    expect(await world.raw(lastOne)).toBe("");
+    release();
+    for (const answer of await Promise.all(answers)) expect(String(answer)).toMatch(/^HTTP\/1\.1 200 /);
+    await until(async () => (await world.raw(lastOne)).startsWith("HTTP/1.1 200 "));
+    expect(crowd.filter((socket) => !socket.destroyed).length).toBeGreaterThanOrEqual(8);
+    for (const socket of crowd) socket.destroy();
+  });
 });
 
 describe("requests sent in a row without waiting", () => {
