@@ -47,7 +47,10 @@ export interface HttpOptions extends GraphqlOptions {
    * an operation together; 30 seconds when left out.
    */
   readonly writeTimeoutMs?: number;
-  /** Connections at once; any more are closed as they come. No limit when left out. */
+  /**
+   * Connections at once; any more are closed as they come. Before it comes to that, those that wait for a next request
+   * make room. No limit when left out.
+   */
   readonly maxConnections?: number;
   /** Requests in flight when closing may take this long before their connections are cut. */
   readonly drainTimeoutMs: number;
@@ -72,6 +75,9 @@ const maxHeaderBytes = 16 * 1024;
 /** Requests of one connection that are unanswered: clients that send without waiting at all have few, and a flood has more. */
 const maxUnanswered = 100;
 
+/** The part of the connections allowed that may be taken before idle ones make room. */
+const crowded = 0.9;
+
 /** What is known of a connection. */
 interface Connection {
   /** The last response begun on it. */
@@ -89,8 +95,12 @@ export class HttpServer<TContext extends BaseContext> {
   readonly #graphql: GraphqlRoute<TContext>;
   readonly #pages: readonly Page[];
   readonly #connections = new WeakMap<Duplex, Connection>();
-  /** What TLS is spoken on. Node does not close those whose handshake is not over. */
-  readonly #underTls = new Set<Socket>();
+  /** All that are open. Node does not close those whose TLS handshake is not over. */
+  readonly #sockets = new Set<Socket>();
+  /** Connections that have been answered and wait for a next request; who has waited longest is first. */
+  readonly #idle = new Set<Duplex>();
+  /** How many have been made to give way, and are open still. */
+  #leaving = 0;
   #watched: WatchedTlsFiles | undefined;
   #draining = false;
   #inFlight = 0;
@@ -131,6 +141,8 @@ export class HttpServer<TContext extends BaseContext> {
       : createServer(serverOptions);
     this.#server.timeout = (options.operationTimeoutMs ?? 30_000) + (options.writeTimeoutMs ?? 30_000);
     if (options.maxConnections !== undefined) this.#server.maxConnections = options.maxConnections;
+    this.#server.on("connection", this.#admit);
+    this.#server.on("drop", this.#makeRoom);
     this.#server.on("request", this.#serve);
     this.#server.on("connect", (_request, socket) => {
       socket.on("error", () => undefined);
@@ -163,12 +175,25 @@ export class HttpServer<TContext extends BaseContext> {
     server.removeAllListeners("tlsClientError").on("tlsClientError", (_error, socket) => {
       socket.destroy();
     });
-    server.on("connection", (socket: Socket) => {
-      this.#underTls.add(socket);
-      socket.once("close", () => this.#underTls.delete(socket));
-    });
     return server;
   }
+
+  readonly #admit = (socket: Socket): void => {
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+    this.#makeRoom();
+  };
+
+  /** Asked whenever there is one more: a connection that has come, was turned away, or has become idle. */
+  readonly #makeRoom = (): void => {
+    const { maxConnections = Infinity } = this.options;
+    if (this.#sockets.size - this.#leaving <= maxConnections * crowded) return;
+    const [longest] = this.#idle;
+    if (!longest) return;
+    this.#idle.delete(longest);
+    this.#leaving++;
+    longest.once("close", () => this.#leaving--).destroy();
+  };
 
   /**
    * Starts to listen.
@@ -233,7 +258,7 @@ export class HttpServer<TContext extends BaseContext> {
     clearTimeout(timer);
     // With nothing in flight, what is left is idle or has sent half a request.
     this.#server.closeAllConnections();
-    for (const socket of this.#underTls) socket.destroy();
+    for (const socket of this.#sockets) socket.destroy();
     await closed;
     await unwatched;
   }
@@ -247,9 +272,14 @@ export class HttpServer<TContext extends BaseContext> {
     }
     connection.last = response;
     connection.open.add(response);
+    this.#idle.delete(socket);
     this.#inFlight++;
     const done = (): void => {
       connection.open.delete(response);
+      if (connection.open.size === 0 && !socket.destroyed) {
+        this.#idle.add(socket);
+        this.#makeRoom();
+      }
       // In flight is what is still being worked on, or not yet handed to the network.
       if (--this.#inFlight === 0) this.#onIdle?.();
     };
@@ -270,6 +300,7 @@ export class HttpServer<TContext extends BaseContext> {
     const connection: Connection = { last: undefined, open: new Set() };
     this.#connections.set(socket, connection);
     socket.once("close", () => {
+      this.#idle.delete(socket);
       // Node tells it to the response whose turn it is, and not to those that wait behind it.
       for (const response of connection.open) {
         if (response.destroyed || response.socket !== null) continue;

@@ -13,6 +13,9 @@ const always = [
   "default-src 'none'; frame-ancestors 'none'",
   "x-frame-options",
   "DENY",
+  // Other sites' pages can neither load nor embed it; reading by those that CORS allows is another matter (Fetch, 3.7).
+  "cross-origin-resource-policy",
+  "same-origin",
 ] as const;
 
 /** A year: browsers that have been here once do not speak plain HTTP to this host any more (RFC 6797). */

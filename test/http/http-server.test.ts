@@ -49,6 +49,7 @@ describe("the HTTP server", () => {
       expect(headers.get("cache-control")).toBe("no-store");
       expect(headers.get("content-security-policy")).toBe("default-src 'none'; frame-ancestors 'none'");
       expect(headers.get("x-frame-options")).toBe("DENY");
+      expect(headers.get("cross-origin-resource-policy")).toBe("same-origin");
       expect(headers.get("strict-transport-security")).toBeNull();
     }
     expect(answers.map(({ status }) => status)).toEqual([
@@ -75,6 +76,7 @@ describe("the HTTP server", () => {
           "referrer-policy: no-referrer",
           "content-security-policy: default-src 'none'; frame-ancestors 'none'",
           "x-frame-options: deny",
+          "cross-origin-resource-policy: same-origin",
         ]),
       );
       const names = lines.map((line) => line.split(":")[0]);

@@ -91,6 +91,26 @@ describe("a server with a certificate", () => {
     await expect(only("TLSv1.1", first.ca)).rejects.toThrow(/alert protocol version/);
   });
 
+  it("speaks TLS 1.2 with forward secrecy alone", async () => {
+    await start();
+    const with12 = (ciphers: string) => ask(first.ca, { maxVersion: "TLSv1.2", ciphers });
+    expect(await with12("ECDHE-RSA-AES128-GCM-SHA256")).toEqual(served);
+    for (const ciphers of ["AES128-GCM-SHA256", "AES256-SHA", "ECDHE-RSA-AES128-SHA"]) {
+      await expect(with12(ciphers)).rejects.toThrow(/alert handshake failure/);
+    }
+  });
+
+  it("does not negotiate anew on a connection", async () => {
+    const { port } = await start();
+    const options = { port, host: "127.0.0.1", ca: first.ca, maxVersion: "TLSv1.2" } as const;
+    const socket = connectTls(options);
+    await once(socket, "secureConnect");
+    const refused = once(socket, "error") as Promise<[Error]>;
+    socket.renegotiate({}, () => undefined);
+    expect(String((await refused)[0])).toMatch(/no renegotiation/i);
+    expect(await ask(first.ca)).toEqual(served);
+  });
+
   it("serves another one when the files have changed, and keeps the connections of before", async () => {
     const { port } = await start();
     const kept = connectTls({ port, host: "127.0.0.1", ca: first.ca });

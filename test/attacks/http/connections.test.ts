@@ -1,12 +1,14 @@
 /** Attacks that hold or multiply connections: none keeps others from being served, and none outlives its time. */
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { makeCertificates } from "../../../emulator/tls";
 import { readToEnd, SmallWorld, type SmallWorldOptions } from "../../http/http-world";
+import { until } from "../../support/until";
 
 const post = (body: string, ...headers: string[]) =>
   [
@@ -29,6 +31,20 @@ const othersAreServed = async () => {
   expect((await world.post({ query: "{ hello }" })).status).toBe(200);
   expect(world.faults).toEqual([]);
 };
+
+/** A certificate in files, and who has signed it. */
+async function makeTls() {
+  const directory = await mkdtemp(join(tmpdir(), "acs-token-gateway-attack-"));
+  const [certFile, keyFile] = [join(directory, "cert"), join(directory, "key")];
+  const { cert, key, ca } = await makeCertificates("127.0.0.1");
+  await writeFile(certFile, cert);
+  await writeFile(keyFile, key);
+  return {
+    files: { certFile, keyFile },
+    ca,
+    [Symbol.asyncDispose]: () => rm(directory, { recursive: true }),
+  };
+}
 
 /** A field whose answer does not fit into the buffers of a connection, and the signal of who asked for it first. */
 function large() {
@@ -59,20 +75,15 @@ describe("a client that never reads its answer", () => {
   });
 
   it("is cut under TLS as well", async () => {
-    const directory = await mkdtemp(join(tmpdir(), "acs-token-gateway-slow-"));
-    const [certFile, keyFile] = [join(directory, "cert"), join(directory, "key")];
-    const { cert, key, ca } = await makeCertificates("127.0.0.1");
-    await writeFile(certFile, cert);
-    await writeFile(keyFile, key);
+    await using tls = await makeTls();
     const { asked, fields } = large();
-    await start({ fields, http: { ...impatient, tls: { certFile, keyFile } } });
-    const socket = connectTls({ port: world.port, host: "127.0.0.1", ca });
+    await start({ fields, http: { ...impatient, tls: tls.files } });
+    const socket = connectTls({ port: world.port, host: "127.0.0.1", ca: tls.ca });
     await once(socket, "secureConnect");
     socket.pause().write(post(field("large")));
     socket.on("error", () => undefined);
     await aborted(await asked);
     socket.destroy();
-    await rm(directory, { recursive: true });
   });
 
   it("is given its whole answer as long as it reads, however slowly", async () => {
@@ -111,20 +122,87 @@ describe("a body that comes one byte at a time", () => {
 });
 
 describe("more connections than allowed", () => {
+  /** A field whose answer is never there, and how many wait for one. */
+  const slow = () => {
+    const waiting = { count: 0 };
+    const answer = async ({ signal }: { signal: AbortSignal }) => {
+      waiting.count++;
+      await once(signal, "abort");
+      return null;
+    };
+    return { waiting, fields: { slow: answer } };
+  };
+  const live = (...headers: string[]) =>
+    ["GET /health/live HTTP/1.1", "host: a", ...headers, "", ""].join("\r\n");
+  const lastOne = live("connection: close");
+  const ask = async (socket: Socket) => {
+    const answer = once(socket, "data");
+    socket.write(live());
+    expect(String(await answer)).toMatch(/^HTTP\/1\.1 200 /);
+  };
+
   it("are closed at once, and a place that is left is taken by the next", async () => {
-    await start({ http: { maxConnections: 3 } });
+    const { waiting, fields } = slow();
+    await start({ http: { maxConnections: 3 }, fields });
     const kept = await Promise.all([1, 2, 3].map(() => world.connect()));
-    // Each is known to the server once it has been answered.
-    for (const socket of kept) {
-      socket.write("GET /health/live HTTP/1.1\r\nhost: a\r\n\r\n");
-      await once(socket, "data");
-    }
-    const request = "GET /health/live HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
-    for (let count = 0; count < 20; count++) expect(await world.raw(request)).toBe("");
-    kept[0]!.write(request);
-    await readToEnd(kept[0]!);
-    expect(await world.raw(request)).toMatch(/^HTTP\/1\.1 200 /);
+    for (const socket of kept) socket.write(post(field("slow")));
+    await until(() => waiting.count === 3);
+    for (let count = 0; count < 20; count++) expect(await world.raw(lastOne)).toBe("");
+    kept[0]!.destroy();
+    await until(async () => (await world.raw(lastOne)).startsWith("HTTP/1.1 200 "));
     for (const socket of kept) socket.destroy();
+  });
+
+  it.each(["plain HTTP", "TLS"])(
+    "make those give way that have waited longest for a next request, over %s",
+    async (transport) => {
+      await using tls = transport === "TLS" ? await makeTls() : undefined;
+      const { waiting, fields } = slow();
+      await start({ http: { maxConnections: 10, tls: tls?.files }, fields });
+      const connect = async () => {
+        if (!tls) return world.connect();
+        const socket = connectTls({ port: world.port, host: "127.0.0.1", ca: tls.ca });
+        await once(socket, "secureConnect");
+        return socket;
+      };
+      const idle: Socket[] = [];
+      const closed: number[] = [];
+      for (let count = 0; count < 9; count++) {
+        const socket = await connect();
+        socket.on("error", () => undefined).once("close", () => closed.push(count));
+        await ask(socket);
+        idle.push(socket);
+      }
+      await ask(idle[0]!);
+      idle[1]!.write(post(field("slow")));
+      await until(() => waiting.count === 1);
+      for (let count = 0; count < 5; count++) {
+        const next = await connect();
+        await ask(next);
+        idle.push(next);
+      }
+      await until(() => closed.length === 5);
+      expect(closed).toEqual([2, 3, 4, 5, 6]);
+      await ask(idle[0]!);
+      for (const socket of idle) socket.destroy();
+    },
+  );
+
+  it("are served as soon as those that took every place have their answers", async () => {
+    let release: () => void = () => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    let waiting = 0;
+    await start({ http: { maxConnections: 10 }, fields: { held: () => (waiting++, released) } });
+    const crowd = await Promise.all(Array.from({ length: 10 }, () => world.connect()));
+    const answers = crowd.map((socket) => once(socket, "data"));
+    for (const socket of crowd) socket.on("error", () => undefined).write(post(field("held")));
+    await until(() => waiting === 10);
+    expect(await world.raw(lastOne)).toBe("");
+    release();
+    for (const answer of await Promise.all(answers)) expect(String(answer)).toMatch(/^HTTP\/1\.1 200 /);
+    await until(async () => (await world.raw(lastOne)).startsWith("HTTP/1.1 200 "));
+    expect(crowd.filter((socket) => !socket.destroyed).length).toBeGreaterThanOrEqual(8);
+    for (const socket of crowd) socket.destroy();
   });
 });
 
