@@ -1,18 +1,58 @@
 /** `npm test [-- Jest's arguments]`: installs and builds what is missing, then runs Jest. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { ensureBuilt } from "./lib/build.mjs";
+import { countsVariable } from "./lib/count-reporter.mjs";
 import { ensureInstalled } from "./lib/install.mjs";
 import { main } from "./lib/project.mjs";
 import { commandFile, run } from "./lib/run.mjs";
 import { ensureTools } from "./lib/tools.mjs";
 
+/** Tests in which real processes race against real time: they have the machine to themselves. */
+const alone = "/test/(azure|faults|history)/";
+
 await main(async (args) => {
   await ensureInstalled();
   await ensureBuilt();
   const tools = await ensureTools();
-  const reporters = ["--reporters=default", "--reporters=<rootDir>/scripts/lib/count-reporter.mjs"];
-  // The reporters come last: Jest would take paths that follow them for reporters too.
-  const { code } = await run(process.execPath, [commandFile("jest", "bin/jest.js"), ...args, ...reporters], {
-    env: { ...process.env, ...tools, NODE_ENV: "test" },
-  });
-  process.exit(code);
+  const folder = mkdtempSync(join(tmpdir(), "acs-token-gateway-test-"));
+  try {
+    const counts = join(folder, "counts");
+    writeFileSync(counts, "");
+    const env = { ...process.env, ...tools, NODE_ENV: "test", [countsVariable]: counts };
+    const runs =
+      args.length > 0
+        ? [args]
+        : [
+            ["--maxWorkers=2", "--testPathIgnorePatterns", "/node_modules/", alone],
+            ["--runInBand", "--testPathPatterns", alone],
+          ];
+    let failure = 0;
+    for (const each of runs) {
+      const { code } = await jest(each, env);
+      failure ||= code;
+    }
+    process.stdout.write(`${summary(readFileSync(counts, "utf8"))}\n`);
+    process.exitCode = failure;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
+
+function jest(args, env) {
+  // The reporters come last: Jest would take paths that follow them for reporters too.
+  const reporters = ["--reporters=default", "--reporters=<rootDir>/scripts/lib/count-reporter.mjs"];
+  return run(process.execPath, [commandFile("jest", "bin/jest.js"), ...args, ...reporters], { env });
+}
+
+/** The last line of all: the numbers, for people and programs alike. */
+function summary(text) {
+  const runs = text
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+  const sum = (name) => runs.reduce((total, counts) => total + counts[name], 0);
+  const skipped = sum("skipped");
+  return `${sum("passed")} passed, ${sum("failed")} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
+}

@@ -53,6 +53,7 @@ describe("npm test", () => {
 
   it.each([
     ["REDIS_SERVER_PATH", "redis-server"],
+    ["POSTGRES_PATH", "PostgreSQL"],
     ["CHROMIUM_PATH", "Chromium"],
   ])("says that %s is no program, and runs nothing", async (variable, title) => {
     const environment = { [variable]: "/no/such/program" };
