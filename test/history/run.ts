@@ -45,7 +45,7 @@ const longQuiet = { probability: 0.1, ms: 9_000 };
 export async function runHistory(options: RunOptions): Promise<RunReport> {
   const random = seededRandom(options.seed);
   await using arena = await startArena(options);
-  const over = AbortSignal.timeout(options.ms + quietEndMs);
+  const over = new AbortController();
   const faultsOver = AbortSignal.timeout(options.ms);
   const work = runWorkload(
     {
@@ -57,12 +57,16 @@ export async function runHistory(options: RunOptions): Promise<RunReport> {
       thinkMs: 15,
       ...options.workload,
     },
-    over,
+    over.signal,
   );
   const wanted = options.faults;
   const possible = arena.faults.filter(({ name }) => wanted?.some((start) => name.startsWith(start)) ?? true);
   const startedAt = historyClock();
   const faults = await runFaults(possible, random, faultsOver, options);
+  // From the end of the last fault, which may take longer than it was given: a failover has its own time.
+  setTimeout(() => {
+    over.abort();
+  }, quietEndMs);
   const entries = await work;
   const truth: Truth = (token) => {
     const known = arena.emulator.introspect(token);
