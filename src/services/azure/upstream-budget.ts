@@ -157,12 +157,12 @@ export class UpstreamBudget {
     const { patienceMs, signal, background = false, account } = request;
     const end = performance.now() + (background ? 0 : patienceMs);
     const budget = this.budgets[operation];
-    let mayQueue = true;
+    let queueMs = Infinity;
     if (account !== undefined && !background) {
       const { granted, waitMs, big } = await budget.shares.enter(account, patienceMs);
       if (!granted) throw rateLimited(waitMs);
       await pause(waitMs, signal);
-      mayQueue = !big;
+      if (big) queueMs = budget.shares.shortQueueMs;
     }
     for (;;) {
       const leftMs = Math.max(0, end - performance.now());
@@ -173,7 +173,7 @@ export class UpstreamBudget {
         continue;
       }
       try {
-        const { granted, waitMs } = await budget.reserve(mayQueue ? leftMs : 0, background);
+        const { granted, waitMs } = await budget.reserve(Math.min(leftMs, queueMs), background);
         if (!granted) throw rateLimited(waitMs);
         await pause(waitMs, signal);
         if (pass.go()) return pass;

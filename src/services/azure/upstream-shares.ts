@@ -15,7 +15,7 @@ const countEveryMs = 500;
 
 /** What a caller is to do before it asks for a turn among all. */
 export interface Entry extends Turn {
-  /** It has had more than a modest part: it takes what is free, and does not queue for more. */
+  /** It has had more than a modest part: it takes what is free, or is about to be. */
   readonly big: boolean;
 }
 
@@ -28,6 +28,8 @@ export class UpstreamShares {
   private readonly windows: LRUCache<string, SlidingWindow>;
   private readonly big: LRUCache<string, true>;
   private readonly many: number;
+  /** The longest that a big account waits among all: its own turns slip a little, and come late into the next window. */
+  readonly shortQueueMs: number;
   private bigCount = 1;
   private countedAt = -Infinity;
 
@@ -41,6 +43,7 @@ export class UpstreamShares {
   ) {
     this.windows = new LRUCache({ max: maxAccounts });
     this.big = new LRUCache({ max: maxAccounts, ttl: windowMs });
+    this.shortQueueMs = windowMs / 10;
     this.many = Math.max(1, Math.ceil(limit * modest));
   }
 
