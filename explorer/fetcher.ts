@@ -1,6 +1,7 @@
 /** Sends GraphiQL's operations to the gateway. */
 import type { GraphiQLProps } from "graphiql";
-import { getOperationAST, parse } from "graphql";
+import { getOperationAST, OperationTypeNode, parse } from "graphql";
+import { createClient } from "graphql-sse";
 import { noteIdentity } from "./identity";
 
 type Fetcher = GraphiQLProps["fetcher"];
@@ -8,18 +9,22 @@ type Fetcher = GraphiQLProps["fetcher"];
 /** Posts each operation to `endpoint`, as GraphQL over HTTP asks for. Rejects when the answer is not a GraphQL one. */
 export function fetcherFor(endpoint: string): Fetcher {
   return async (operation, options) => {
-    const headers = Object.entries(options?.headers ?? {});
+    // An empty header is one that is still to be filled in.
+    const headers = Object.fromEntries(
+      Object.entries(options?.headers ?? {})
+        .filter(([, value]) => value !== "")
+        .map(([name, value]) => [name, String(value)]),
+    );
+    const toRun = { ...operation, operationName: nameOf(operation) ?? null };
+    if (isSubscription(toRun)) return subscribe(endpoint, headers, toRun);
     const response = await fetch(endpoint, {
       method: "POST",
       headers: {
-        // An empty header is one that is still to be filled in.
-        ...Object.fromEntries(
-          headers.filter(([, value]) => value !== "").map(([name, value]) => [name, String(value)]),
-        ),
+        ...headers,
         accept: "application/graphql-response+json, application/json;q=0.9",
         "content-type": "application/json",
       },
-      body: JSON.stringify({ ...operation, operationName: nameOf(operation) }),
+      body: JSON.stringify(toRun),
       credentials: "omit",
     });
     if (!response.headers.get("content-type")?.includes("json")) {
@@ -31,6 +36,28 @@ export function fetcherFor(endpoint: string): Fetcher {
     noteIdentity(answer);
     return answer as Awaited<ReturnType<Fetcher>>;
   };
+}
+
+/** The events of a subscription, until GraphiQL's stop button ends them. */
+function subscribe(
+  url: string,
+  headers: Record<string, string>,
+  { query, operationName, variables }: Parameters<Fetcher>[0],
+): ReturnType<Fetcher> {
+  const client = createClient({ url, headers, credentials: "omit", retryAttempts: 0 });
+  return client.iterate({
+    query,
+    variables: (variables ?? {}) as Record<string, unknown>,
+    ...(operationName ? { operationName } : {}),
+  }) as ReturnType<Fetcher>;
+}
+
+function isSubscription({ query, operationName }: Parameters<Fetcher>[0]): boolean {
+  try {
+    return getOperationAST(parse(query), operationName)?.operation === OperationTypeNode.SUBSCRIPTION;
+  } catch {
+    return false;
+  }
 }
 
 /**

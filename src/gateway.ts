@@ -14,6 +14,8 @@ import { accessRules, mayReadSchema } from "./resolvers/access-rules";
 import { identityByReference, IdentityResolver } from "./resolvers/identity-resolver";
 import { presentErrors } from "./resolvers/present-error";
 import { OwnIdentity } from "./resolvers/own-identity";
+import { RevocationFeed, type FeedLimits } from "./resolvers/revocation-feed";
+import { RevocationResolver } from "./resolvers/revocation-resolver";
 import { requestContext, type RequestContext } from "./resolvers/request-context";
 import { TokenResolver } from "./resolvers/token-resolver";
 import { ViewerResolver } from "./resolvers/viewer-resolver";
@@ -27,6 +29,7 @@ import { Explorer } from "./server/explorer";
 import { graphqlPath, HttpServer } from "./server/http-server";
 import { readOperationList, type OperationList } from "./server/operation-list";
 import { sandbox } from "./server/sandbox";
+import { Subscriptions } from "./server/subscriptions";
 import type { KeyTimings } from "./services/access/issuer-keys";
 import { AcsIdentityProvider } from "./services/azure/acs-identity-provider";
 import { UpstreamBudget, type BudgetOptions } from "./services/azure/upstream-budget";
@@ -44,6 +47,7 @@ import { createLogger } from "./services/telemetry/logger";
 import { FileKeyRing, fixedKeyRing, type KeyRing } from "./services/tokens/key-ring";
 import { MemoryTokenStore } from "./services/tokens/memory-token-store";
 import { RedisTokenStore } from "./services/tokens/redis-token-store";
+import { RevocationNotices } from "./services/tokens/revocation-notices";
 import { SealedTokenStore } from "./services/tokens/sealing-layer";
 import { TokenCipher } from "./services/tokens/token-cipher";
 import { TokenService } from "./services/tokens/token-service";
@@ -66,6 +70,8 @@ export interface Parts {
   /** The longest that an operation may take. */
   readonly operationTimeoutMs: number;
   readonly operationList: OperationList;
+  /** How long streams last, and how many a user may have. */
+  readonly feed: FeedLimits;
 }
 
 /** A gateway that was built and does not listen yet. Disposing of it finishes requests in flight first. */
@@ -104,7 +110,10 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     ? new SealedTokenStore(new RedisTokenStore(sealed.redis), sealed.cipher, events)
     : new MemoryTokenStore(clock, config.tokens.maxCachedIdentities);
   const limits = requestLimits(around, redis, addressGroup);
-  const tokens = closing.add(new TokenService(store, azure, clock, events, config.tokens.minRemainingMs));
+  const notices = new RevocationNotices(redis?.channel("revocations"), events);
+  const tokens = closing.add(
+    new TokenService(store, azure, clock, events, config.tokens.minRemainingMs, notices),
+  );
   redis?.onBack(() => void tokens.storeIsBack());
   const directory: { users?: UserIdentities | undefined } = {};
   const isKept = (identityId: string) => directory.users?.isMapped(identityId) ?? Promise.resolve(false);
@@ -115,15 +124,19 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   closing.add(records.sweeper).start();
   const callers = callerAuthenticator(around, parts.issuerKeys);
   const own = new OwnIdentity(users, config.directory?.maxDevices ?? 0);
+  const revocations = new RevocationFeed(notices, own, clock, parts.feed);
   const { schema, typeDefs } = await describeApi(tokens, new IdentityLife(identities, users), own);
   const operationLimits = { ...defaultOperationLimits, ...parts.limits };
   const introspection = !config.production || config.explorer;
   if (!introspection) guardSdl(schema, mayReadSchema);
   const { developmentKey } = config.access;
   const operations = readFileSync(join(packageRoot(), "operations", "quickstart.graphql"), "utf8");
+  const formatError = presentErrors(events, !config.production);
+  // Half of the connections are left to those who ask and go.
+  const subscriptions = new Subscriptions(formatError, Math.ceil(config.http.maxConnections / 2));
   const apollo = new ApolloServer<RequestContext>({
     schema,
-    formatError: presentErrors(events, !config.production),
+    formatError,
     introspection,
     hideSchemaDetailsFromClientErrors: config.production,
     includeStacktraceInErrorResponses: false,
@@ -135,6 +148,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     validationRules: [knownOperationTypes, ...limitRules(operationLimits)],
     plugins: [
       costLimit(schema, operationLimits.maxCost),
+      subscriptions.plugin<RequestContext>(),
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
       sandbox({ enabled: config.explorer, operations, developmentKey }),
@@ -155,8 +169,9 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     {
       apollo,
       operationList,
+      subscriptions,
       context: (request, info) =>
-        requestContext(credentialsOf(request.headers), info, { callers, limits, audit, tokens }),
+        requestContext(credentialsOf(request.headers), info, { callers, limits, audit, tokens, revocations }),
       pages: config.explorer ? [explorer] : [],
       health: { ready: () => Promise.resolve(readiness(redis)) },
       onError: events.internalError,
@@ -183,6 +198,7 @@ function describeApi(tokens: TokenService, identities: IdentityLife, own: OwnIde
     new TokenResolver(tokens, own),
     new IdentityResolver(identities, own),
     new ViewerResolver(own),
+    new RevocationResolver(),
   ];
   return buildGatewaySchema(resolvers, accessRules, { Identity: identityByReference });
 }

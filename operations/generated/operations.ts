@@ -12,6 +12,13 @@ export type CallerKind =
   /** A user of the app, with an access token of an issuer that the gateway trusts. */
   | 'USER';
 
+/** Why an identity's tokens ended. */
+export type RevocationCause =
+  /** The identity was deleted. A user who asks for a token gets a new identity; the stream ends here. */
+  | 'IDENTITY_DELETED'
+  /** They were revoked. Ask for a new one. */
+  | 'REVOKED';
+
 /** What an access token allows. `CHAT` includes `CHAT_JOIN`, which includes `CHAT_JOIN_LIMITED`; `VOIP` includes `VOIP_JOIN`. Ask for the least that does. */
 export type TokenScope =
   /** All of Chat (`chat`). */
@@ -80,6 +87,13 @@ export type RevokeTokensMutationVariables = Exact<{
 
 
 export type RevokeTokensMutation = { revokeTokens: { effectiveBy: string, identity: { id: string } } };
+
+export type TokenRevokedSubscriptionVariables = Exact<{
+  identityId: string;
+}>;
+
+
+export type TokenRevokedSubscription = { tokenRevoked: { cause: RevocationCause, revokedAt: string, identity: { id: string } } };
 
 export type DeleteIdentityMutationVariables = Exact<{
   identityId: string;
@@ -202,6 +216,17 @@ export const RevokeTokensDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<RevokeTokensMutation, RevokeTokensMutationVariables>;
+export const TokenRevokedDocument = new TypedDocumentString(`
+    subscription TokenRevoked($identityId: ID!) {
+  tokenRevoked(identityId: $identityId) {
+    identity {
+      id
+    }
+    cause
+    revokedAt
+  }
+}
+    `) as unknown as TypedDocumentString<TokenRevokedSubscription, TokenRevokedSubscriptionVariables>;
 export const DeleteIdentityDocument = new TypedDocumentString(`
     mutation DeleteIdentity($identityId: ID!) {
   deleteIdentity(input: {identityId: $identityId}) {

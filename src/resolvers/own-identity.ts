@@ -27,8 +27,8 @@ export interface Finding {
   readonly any: Right;
   /** Make the caller's own identity if there is none yet. */
   readonly make: boolean;
-  /** What the operation calls its input, for errors: `input` or a field's own name. */
-  readonly input: string;
+  /** The argument that holds the target, for errors; empty when its fields are arguments themselves. */
+  readonly input: "input" | "";
 }
 
 /** Finds identities for callers. */
@@ -50,17 +50,17 @@ export class OwnIdentity {
     if (identityId !== undefined && identityId !== null) {
       if (device !== undefined && device !== null) {
         throw badInput(
-          `${how.input}.device`,
+          argument(how, "device"),
           "identityId and device must not both be given: either names one.",
         );
       }
-      checkIdentityId(identityId, `${how.input}.identityId`);
+      checkIdentityId(identityId, argument(how, "identityId"));
       await this.checkOwner(caller, identityId, how.any);
       return { identityId, owner: undefined };
     }
     if (!caller.user) {
       throw badInput(
-        `${how.input}.identityId`,
+        argument(how, "identityId"),
         "identityId is required: no identity is bound to an API key.",
       );
     }
@@ -108,13 +108,13 @@ export class OwnIdentity {
   private async own(user: Subject, device: string, how: Finding, call: CallOptions): Promise<Acting> {
     if (user.byClaim) {
       if (device !== "")
-        throw badInput(`${how.input}.device`, "Your issuer names your one identity: leave device out.");
+        throw badInput(argument(how, "device"), "Your issuer names your one identity: leave device out.");
       if (user.identityId !== undefined) return { identityId: user.identityId, owner: undefined };
       throw new GatewayError("FORBIDDEN", "Your access token names no identity of yours.");
     }
     const directory = this.directoryFor();
     const owner = { issuer: user.issuer, subject: user.subject, device };
-    if (device !== "") checkDevice(device, `${how.input}.device`);
+    if (device !== "") checkDevice(device, argument(how, "device"));
     if (!how.make) {
       const found = await directory.find(owner);
       if (found !== undefined) return { identityId: found, owner };
@@ -134,7 +134,7 @@ export class OwnIdentity {
     const devices = (await this.listOf(user)).map((each) => each.device).filter((each) => each !== "");
     if (devices.includes(device) || devices.length < this.maxDevices) return;
     throw badInput(
-      `${how.input}.device`,
+      argument(how, "device"),
       `You have ${devices.length} identities with device labels, which is the most: delete one first.`,
     );
   }
@@ -143,4 +143,8 @@ export class OwnIdentity {
     if (this.directory) return this.directory;
     throw new Error("A user needs the directory, and there is none.");
   }
+}
+
+function argument({ input }: Finding, field: keyof Target): string {
+  return input === "" ? field : `${input}.${field}`;
 }

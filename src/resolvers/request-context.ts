@@ -7,6 +7,9 @@ import type { RequestLimits } from "../services/access/request-limits";
 import type { CreateCall } from "../services/identities/identity-service";
 import type { Actor, Audit, AuditedAction, AuditRecord } from "../services/telemetry/audit";
 import type { CachedTokenSummary, TokenService } from "../services/tokens/token-service";
+import type { Target } from "./own-identity";
+import type { RevocationFeed } from "./revocation-feed";
+import type { RevocationEvent } from "./revocation-resolver";
 
 /** What becomes of a request, and where it came from. */
 export interface AnsweredRequest {
@@ -35,6 +38,8 @@ export interface RequestContext {
   readonly call: CreateCall;
   /** What is cached per identity: the lookups of one request cost one round trip. */
   readonly cachedTokens: DataLoader<string, CachedTokenSummary[]>;
+  /** The stream of an identity's revocations. Throws what the caller may not follow. */
+  revocations(target: Target): Promise<AsyncIterableIterator<RevocationEvent, undefined>>;
   /** Enters in the audit that the caller may not do it. */
   refused(action: AuditedAction): void;
   /** Runs an action and enters in the audit what it was about and how it ended. */
@@ -47,6 +52,7 @@ export interface ContextParts {
   readonly limits: RequestLimits;
   readonly audit: Audit;
   readonly tokens: Pick<TokenService, "cachedTokens">;
+  readonly revocations: RevocationFeed;
 }
 
 /**
@@ -56,7 +62,7 @@ export interface ContextParts {
 export async function requestContext(
   credentials: Credentials,
   request: AnsweredRequest,
-  { callers, limits, audit, tokens }: ContextParts,
+  { callers, limits, audit, tokens, revocations }: ContextParts,
 ): Promise<RequestContext> {
   const caller = await authenticated(credentials, request, callers, limits, audit);
   if (caller) limits.admitCaller(caller);
@@ -71,11 +77,12 @@ export async function requestContext(
       requestId: request.id,
     });
   };
-  return {
+  const context: RequestContext = {
     caller,
     call: new Call(request, caller, limits),
     // Batches only: a mutation later in the same document may change what an earlier one has looked up.
     cachedTokens: new DataLoader((ids) => tokens.cachedTokens(ids), { cache: false, maxBatchSize: 100 }),
+    revocations: (target) => revocations.follow(context, target),
     refused: (action) => {
       enter(action, "FORBIDDEN", {});
     },
@@ -90,6 +97,7 @@ export async function requestContext(
       }
     },
   };
+  return context;
 }
 
 /** Made on the request's own objects, so that what nobody asks for is never made. */

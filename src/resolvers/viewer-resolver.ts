@@ -37,7 +37,7 @@ export class ViewerResolver {
     device?: string | null,
   ): Promise<Identity | null> {
     if (!callerOf(context).user) return null;
-    const how = { any: "identity:read:any", make: true, input: "device" } as const;
+    const how = { any: "identity:read:any", make: true, input: "" } as const;
     const { identityId } = await this.own.find(context, { device }, how);
     return { id: identityId };
   }

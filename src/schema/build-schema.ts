@@ -3,7 +3,13 @@ import "reflect-metadata";
 import { buildSubgraphSchema } from "@apollo/subgraph";
 import { printSchemaWithDirectives } from "@graphql-tools/utils";
 import { parse, type GraphQLSchema } from "graphql";
-import { buildSchema, createResolversMap, type AuthChecker, type NonEmptyArray } from "type-graphql";
+import {
+  buildSchema,
+  createResolversMap,
+  type AuthChecker,
+  type NonEmptyArray,
+  type PubSub,
+} from "type-graphql";
 import {
   checkReferencedTypes,
   withReferences,
@@ -13,6 +19,14 @@ import {
 
 /** The newest federation version that the pinned `@apollo/subgraph` knows and all common gateways compose. */
 const link = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@authenticated", "@cost", "@key", "@listSize", "@requiresScopes"])`;
+
+/** type-graphql asks for one as soon as there is a subscription; ours bring their own events. */
+const noPubSub: PubSub = {
+  publish: () => undefined,
+  subscribe: () => {
+    throw new Error("A subscription must say where its events come from.");
+  },
+};
 
 /** A resolver object made by the composition root, and what type-graphql knows of its class. */
 export type ResolverInstance = object;
@@ -36,6 +50,7 @@ export async function buildGatewaySchema<TContext extends object, TAccess extend
     // The services check every argument, for whoever calls them.
     validate: false,
     emitSchemaFile: false,
+    pubSub: noPubSub,
   });
   const typeDefs = `${link}\n\n${printSchemaWithDirectives(plain)}\n`;
   const schema = buildSubgraphSchema({

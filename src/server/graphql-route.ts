@@ -15,12 +15,15 @@ import { HttpRefusal, refusalBody } from "./http-refusal";
 import type { OperationList } from "./operation-list";
 import { readJsonObject } from "./request-body";
 import { forPageOf, sandboxPolicy } from "./sandbox";
+import { asEvents, eventStreamType, mustStream, type Results, type Subscriptions } from "./subscriptions";
 
 /** Makes the context of one operation. Errors with plain `extensions` reach the client as they are. */
 export type MakeContext<TContext> = (request: IncomingMessage, info: RequestInfo) => Promise<TContext>;
 
 /** Written by this room alone, whatever Apollo Server's plugins say. */
 const ownHeaders = new Set(["content-type", "content-length", "cache-control"]);
+
+const graphqlResponseType = "application/graphql-response+json";
 
 /** What answers an operation. */
 export interface GraphqlParts<TContext extends BaseContext> {
@@ -29,6 +32,7 @@ export interface GraphqlParts<TContext extends BaseContext> {
   readonly context: MakeContext<TContext>;
   /** The operations that clients may name instead of sending them; without it they send them all. */
   readonly operationList?: OperationList | undefined;
+  readonly subscriptions: Subscriptions;
 }
 
 /** Within which limits an operation is answered. */
@@ -68,9 +72,14 @@ export class GraphqlRoute<TContext extends BaseContext> {
     const body = method === "POST" ? await readJsonObject(request, this.options.bodyLimitBytes) : undefined;
     const sent = { method, headers: headersOf(request), search: exchange.search, body };
     const { operationList } = this.parts;
-    const operation = this.#run(exchange, operationList ? operationList.resolve(sent) : sent);
-    if (await this.#inTime(operation)) this.#answer(exchange, await operation);
-    else {
+    const toRun = operationList ? operationList.resolve(sent) : sent;
+    const operation = this.#run(exchange, toRun);
+    if (await this.#inTime(operation)) {
+      const result = await operation;
+      const events = this.parts.subscriptions.eventsFor(toRun);
+      if (events) await this.#stream(exchange, events);
+      else this.#answer(exchange, result);
+    } else {
       exchange.expire();
       this.#answerTooLate(exchange);
       // Until it has ended the exchange counts as in flight, so that a gateway that closes waits for a revocation.
@@ -103,12 +112,31 @@ export class GraphqlRoute<TContext extends BaseContext> {
       throw new Error("Apollo Server answered in parts, which this server does not send.");
     }
     const contentType = result.headers.get("content-type") ?? "application/json; charset=utf-8";
-    const { status, text, hasData } = statusOfAnswer(result.status ?? 200, contentType, result.body.string);
+    const answer = statusOfAnswer(result.status ?? 200, contentType, result.body.string);
+    if (contentType.includes("json") && mustStream(request.headers.accept)) {
+      // GraphQL over SSE: whoever takes nothing but events is told as one what is wrong, too.
+      const headers = this.#eventHeaders(exchange);
+      exchange.answer(200, headers, asEvents(answer.text), answer.hasData);
+      return;
+    }
+    const { status, text, hasData } = answer;
     const policy = contentType.startsWith("text/html") ? sandboxPolicy(text) : undefined;
     const headers = exchange.headers(contentType, policy);
     for (const [name, value] of result.headers) if (!ownHeaders.has(name)) headers.push(name, value);
     this.cors.allow(request, headers);
     exchange.answer(status, headers, text, hasData);
+  }
+
+  #stream(exchange: Exchange, events: Results): Promise<void> {
+    return this.parts.subscriptions.stream(exchange, this.#eventHeaders(exchange), events);
+  }
+
+  #eventHeaders(exchange: Exchange): string[] {
+    const headers = exchange.headers(`${eventStreamType}; charset=utf-8`);
+    // nginx would keep events until it has a bufferful.
+    headers.push("x-accel-buffering", "no");
+    this.cors.allow(exchange.request, headers);
+    return headers;
   }
 
   #answerTooLate(exchange: Exchange): void {
@@ -145,6 +173,8 @@ function headersOf(request: IncomingMessage): HeaderMap {
     const value = request.headers[name];
     if (value !== undefined) headers.set(name, typeof value === "string" ? value : value.join(", "));
   }
+  // Apollo Server sends no events, and would refuse to answer.
+  if (mustStream(request.headers.accept)) headers.set("accept", `${graphqlResponseType}, ${eventStreamType}`);
   if (request.method === "GET" && !mayBeBrowser(request)) headers.set("apollo-require-preflight", "1");
   return headers;
 }

@@ -246,6 +246,8 @@ export class HttpServer<TContext extends BaseContext> {
       });
     });
     this.#server.closeIdleConnections();
+    // A stream would last for as long as its client is there.
+    this.parts.subscriptions.end();
     const idle = new Promise<void>((resolve) => {
       this.#onIdle = resolve;
       if (this.#inFlight === 0) resolve();

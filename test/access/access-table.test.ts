@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { hashApiKey } from "../../src/services/access/api-key";
 import { allRights, type Right } from "../../src/services/access/rights";
-import { GraphqlClient } from "../support/graphql-client";
+import { openStream } from "../support/event-stream";
+import { GraphqlClient, type GraphqlAnswer } from "../support/graphql-client";
 import { audience, startIssuer, type Issuer } from "../support/issuer";
 import { startWorld, type RunningGateway, type World } from "../support/world";
 
@@ -49,6 +50,8 @@ const operations: Readonly<Record<string, Operation>> = {
     `mutation { revokeTokens(input: { ${identityArgument(target)} }) { identity { id } } }`,
   deleteIdentity: (target) =>
     `mutation { deleteIdentity(input: { ${identityArgument(target)} }) { deletedId } }`,
+  tokenRevoked: (target) =>
+    `subscription { tokenRevoked${target === undefined ? "" : `(${identityArgument(target)})`} { cause } }`,
   exchangeTeamsToken: exchange,
   "_service.sdl": () => "{ _service { sdl } }",
 };
@@ -155,7 +158,9 @@ describe.each(columns)("%s", (title, who, whose) => {
       // The schema's text is guarded in production alone.
       const inProduction = operation === "_service.sdl";
       const asked = inProduction ? client.at(production.url) : client;
-      const { data, errors } = await asked.send(document);
+      const { data, errors } = document.startsWith("subscription")
+        ? await opening(asked, document)
+        : await asked.send(document);
       if (expected === "yes") {
         expect(errors).toBeUndefined();
         expect(data).toBeDefined();
@@ -206,4 +211,15 @@ async function clientFor(who: (typeof columns)[number][1], given: readonly Right
 async function userClient(kind: "user" | "guest", subject: string): Promise<GraphqlClient> {
   const token = await issuer.token(subject, { role: kind, oid: objectIds[kind] });
   return new GraphqlClient(gateway.url, { authorization: `Bearer ${token}` });
+}
+
+/** Whether a stream opens: it does when nothing comes but its beginning. */
+async function opening(
+  client: GraphqlClient,
+  document: string,
+): Promise<Pick<GraphqlAnswer<object>, "data" | "errors">> {
+  await using stream = await openStream<object>(client.url, client.headers, document);
+  return stream.begun
+    ? { data: {}, errors: undefined }
+    : { data: null, errors: (await stream.next())?.errors };
 }

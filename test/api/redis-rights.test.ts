@@ -9,6 +9,7 @@ import {
   RevokeTokensDocument,
 } from "../../operations/generated/operations";
 import { hashApiKey } from "../../src/services/access/api-key";
+import { openStream } from "../support/event-stream";
 import { GraphqlClient } from "../support/graphql-client";
 import { startCluster } from "../support/redis-cluster";
 import { ask, startSentinel } from "../support/redis-sentinel";
@@ -43,7 +44,14 @@ it.each([
     expect((await issue()).source).toBe("CACHE");
     const { identity } = await world.client.data(IdentityDocument, { identityId });
     expect(identity?.cachedTokens).toHaveLength(1);
+    const revoked = {
+      query: "subscription ($id: ID!) { tokenRevoked(identityId: $id) { cause } }",
+      variables: { id: identityId },
+    };
+    const other = await world.addGateway();
+    await using stream = await openStream(other.url, world.client.headers, revoked.query, revoked.variables);
     await world.client.data(RevokeTokensDocument, { identityId });
+    expect((await stream.next())?.data).toEqual({ tokenRevoked: { cause: "REVOKED" } });
     expect((await issue()).source).toBe("ISSUED");
     const limited = new GraphqlClient(world.client.url, { "x-api-key": "a limited key" });
     await limited.data("{ viewer { name } }");

@@ -7,6 +7,7 @@ import { buildSchema } from "graphql";
 import { HttpServer, type HttpOptions, type HttpParts } from "../../src/server/http-server";
 import type { Health } from "../../src/server/operational-routes";
 import type { Page } from "../../src/server/page";
+import { Subscriptions } from "../../src/server/subscriptions";
 import { recordEvents, type RecordedEvents } from "../support/recorded-events";
 
 /** What a resolver of the small schema sees. */
@@ -73,6 +74,7 @@ export class SmallWorld implements AsyncDisposable {
     const events = recordEvents();
     const parts: HttpParts<SmallContext> = {
       apollo,
+      subscriptions: new Subscriptions((formatted) => formatted, 10),
       events,
       context: (_request, info) => {
         // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors

@@ -22,7 +22,7 @@ export interface TypedDocument<TData, TVariables> {
 export class GraphqlClient {
   constructor(
     readonly url: string,
-    private readonly headers: Readonly<Record<string, string>> = {},
+    readonly headers: Readonly<Record<string, string>> = {},
   ) {}
 
   /** The same caller at another gateway. */

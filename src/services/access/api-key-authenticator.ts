@@ -40,6 +40,7 @@ export class ApiKeyAuthenticator {
       rights: new Set(key.rights),
       scopes: withParts(key.scopes),
       user: undefined,
+      validUntil: key.expiresAt,
       requestsPerMinute: key.requestsPerMinute,
     };
     this.callers.set(key, caller);

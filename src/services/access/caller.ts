@@ -30,6 +30,8 @@ export interface Caller {
   readonly scopes: ReadonlySet<TokenScope>;
   /** Whose identity is its own; undefined for services, which have none. */
   readonly user: Subject | undefined;
+  /** When its credential expires, in milliseconds since the epoch; undefined: never. */
+  readonly validUntil: number | undefined;
   /** Requests that it may send in a minute, if its key says. */
   readonly requestsPerMinute: number | undefined;
 }

@@ -87,8 +87,8 @@ export class OidcAuthenticator {
   private async verify(token: string, digest: string): Promise<Caller> {
     const trusted = this.trustedFor(token);
     const { generation, payload } = await this.verifiedPayload(token, trusted);
-    const caller = toCaller(payload, trusted.policy);
     const expiresAt = ((payload.exp ?? 0) + clockTolerance) * 1000;
+    const caller = toCaller(payload, trusted.policy, expiresAt);
     this.verified.set(digest, { caller, expiresAt, trusted, generation });
     return caller;
   }
@@ -187,7 +187,7 @@ function notValid(why: string): GatewayError {
   return new GatewayError("UNAUTHENTICATED", `The access token is not valid: ${why}.`);
 }
 
-function toCaller(claims: JWTPayload, policy: OidcIssuer): Caller {
+function toCaller(claims: JWTPayload, policy: OidcIssuer, validUntil: number): Caller {
   const subject = subjectOf(claims);
   const guest = isGuest(claims, policy);
   const carried = ["scope", "scp", "roles", "permissions"].flatMap((name) => wordsOf(claims[name]));
@@ -205,6 +205,7 @@ function toCaller(claims: JWTPayload, policy: OidcIssuer): Caller {
       objectId: typeof claims.oid === "string" ? claims.oid : undefined,
       ephemeralForMs: guest ? policy.guestEphemeralMs : undefined,
     },
+    validUntil,
     requestsPerMinute: undefined,
   };
 }

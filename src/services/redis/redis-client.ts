@@ -17,9 +17,27 @@ export interface RedisClient {
   primaries(): readonly (Pulsing & { info(section: string): Promise<string> })[];
   /** The id of the primary that `key` belongs to. */
   primaryOf(key: string): string | undefined;
+  /** Listens to a channel on a connection of its own, which comes back by itself. */
+  listen(channel: string, listener: Listener): Listening;
   /** Calls `listener` with every error of a connection. */
   onError(listener: (error: unknown) => void): void;
   disconnect(): void;
+}
+
+/** Is told what happens on a channel. */
+export interface Listener {
+  /** Now it listens; again whenever the connection is back. */
+  onListening(): void;
+  onText(text: string): void;
+  /** The channel cannot be had. Errors of the connection itself are those of the other one, too. */
+  onError(error: unknown): void;
+}
+
+/** Listens to a channel. */
+export interface Listening {
+  /** Makes a new connection: nothing tells one to a frozen Redis from one on which nothing is said. */
+  renew(): void;
+  close(): void;
 }
 
 /** How patient a client is. */
@@ -55,7 +73,7 @@ function commonOptions(address: RedisAddress, patience: ClientPatience) {
 const retryDelay = (attempt: number) => Math.min(50 * attempt, 500);
 
 function singleClient(address: RedisAddress, patience: ClientPatience): RedisClient {
-  const redis = new Redis({
+  const options = {
     ...commonOptions(address, patience),
     lazyConnect: true,
     enableOfflineQueue: false,
@@ -63,7 +81,8 @@ function singleClient(address: RedisAddress, patience: ClientPatience): RedisCli
     retryStrategy: retryDelay,
     db: address.database,
     ...(address.kind === "sentinel" ? throughSentinels(address, patience) : address.endpoints[0]),
-  });
+  } satisfies ClientOptions;
+  const redis = new Redis(options);
   const primary = pulsing("primary", redis, () => {
     // One that is being made looks the primary up anyway, and must not be disturbed in it.
     if (redis.status === "ready") redis.disconnect(true);
@@ -73,6 +92,7 @@ function singleClient(address: RedisAddress, patience: ClientPatience): RedisCli
     script: (name, lua) => define(redis, name, lua),
     primaries: () => [primary],
     primaryOf: () => primary.id,
+    listen: (channel, listener) => listening(() => new Redis(options), channel, listener),
     onError: (listener) => void redis.on("error", listener),
     disconnect: () => {
       redis.disconnect();
@@ -92,18 +112,20 @@ function throughSentinels(address: RedisAddress, { commandTimeoutMs, sentinelPas
 }
 
 function clusterClient(address: RedisAddress, patience: ClientPatience): RedisClient {
-  const cluster = new Cluster([...address.endpoints], {
-    lazyConnect: true,
-    enableOfflineQueue: false,
-    enableAutoPipelining: true,
-    clusterRetryStrategy: retryDelay,
-    slotsRefreshTimeout: 1_000,
-    slotsRefreshInterval: 2_000,
-    maxRedirections: 4,
-    redisOptions: commonOptions(address, patience),
-    // Certificates are for the nodes' names, which a resolved address would replace.
-    ...(address.tls ? { dnsLookup: unresolved } : {}),
-  });
+  const make = () =>
+    new Cluster([...address.endpoints], {
+      lazyConnect: true,
+      enableOfflineQueue: false,
+      enableAutoPipelining: true,
+      clusterRetryStrategy: retryDelay,
+      slotsRefreshTimeout: 1_000,
+      slotsRefreshInterval: 2_000,
+      maxRedirections: 4,
+      redisOptions: commonOptions(address, patience),
+      // Certificates are for the nodes' names, which a resolved address would replace.
+      ...(address.tls ? { dnsLookup: unresolved } : {}),
+    });
+  const cluster = make();
   const nodeId = ({ host, port }: { host?: string | undefined; port?: number | undefined }) =>
     `${host ?? ""}:${port ?? 0}`;
   return {
@@ -117,6 +139,7 @@ function clusterClient(address: RedisAddress, patience: ClientPatience): RedisCl
         }),
       ),
     primaryOf: (key) => cluster.slots[calculateSlot(key)]?.[0],
+    listen: (channel, listener) => listening(make, channel, listener),
     onError: (listener) => void cluster.on("error", listener).on("node error", listener),
     disconnect: () => {
       cluster.disconnect();
@@ -130,6 +153,40 @@ function unresolved(host: string, callback: (error: null, address: string) => vo
 
 function pulsing(id: string, node: Redis, drop: () => void) {
   return { id, drop, probe: () => node.eval(probe, 0), info: (section: string) => node.info(section) };
+}
+
+function listening(make: () => Redis | Cluster, channel: string, listener: Listener): Listening {
+  const open = () => {
+    const client: Redis | Cluster = make();
+    const subscribe = () => {
+      client.subscribe(channel).then(
+        () => {
+          listener.onListening();
+        },
+        (error: unknown) => {
+          listener.onError(error);
+        },
+      );
+    };
+    client.on("ready", subscribe);
+    client.on("message", (_channel: string, text: string) => {
+      listener.onText(text);
+    });
+    // The gateway's other connection tells of the same.
+    client.on("error", () => undefined);
+    client.connect().catch(() => undefined);
+    return client;
+  };
+  let client = open();
+  return {
+    renew: () => {
+      client.disconnect();
+      client = open();
+    },
+    close: () => {
+      client.disconnect();
+    },
+  };
 }
 
 function define(client: Redis | Cluster, name: string, lua: string): RedisScript {

@@ -3,7 +3,7 @@ import { Heartbeat, type HeartbeatEvents, type Vitals } from "./heartbeat";
 import { impatience } from "./impatience";
 import { reasonOf } from "./reason-of";
 import { addressText, type RedisAddress } from "./redis-address";
-import { createRedisClient, type RedisClient, type RedisScript } from "./redis-client";
+import { createRedisClient, type Listening, type RedisClient, type RedisScript } from "./redis-client";
 
 export type { RedisScript } from "./redis-client";
 
@@ -25,6 +25,17 @@ export interface RedisEvents extends HeartbeatEvents {
   readonly redisUnfenced: (node: string) => void;
 }
 
+/** A channel on which texts may get lost. */
+export interface RedisChannel {
+  /** Rejects when the text was not published. */
+  publish(text: string): Promise<void>;
+  /**
+   * Calls `onText` with what is published from now on, and `onError` with a short code when that cannot be. Resolves
+   * when it listens, and at the latest after the time that commands have.
+   */
+  listen(onText: (text: string) => void, onError: (reason: string) => void): Promise<void>;
+}
+
 /** Redis could not be reached, or is not one that the gateway can work with. The message is fit for the operator. */
 export class RedisUnusable extends Error {
   override readonly name = "RedisUnusable";
@@ -32,6 +43,8 @@ export class RedisUnusable extends Error {
 
 /** The longest that the gateway waits for Redis when it starts, in milliseconds. */
 const connectTotalMs = 5_000;
+/** The longest that one connection may take to be made, in milliseconds. */
+const connectMs = 1_000;
 const heartbeatMs = 250;
 /** Shorter than any sensible `down-after-milliseconds` or `cluster-node-timeout`; see docs/redis.md. */
 const trustMs = 1_000;
@@ -39,6 +52,7 @@ const trustMs = 1_000;
 /** An open connection that comes back by itself when Redis does. */
 export class RedisConnection implements AsyncDisposable {
   private readonly scripts = new Map<string, RedisScript>();
+  private readonly listeners: Listening[] = [];
   private asked = false;
 
   private constructor(
@@ -53,7 +67,7 @@ export class RedisConnection implements AsyncDisposable {
    */
   static async connect(options: RedisOptions, events: RedisEvents): Promise<RedisConnection> {
     const { address, commandTimeoutMs, sentinelPassword } = options;
-    const patience = { connectTimeoutMs: 1_000, commandTimeoutMs, sentinelPassword };
+    const patience = { connectTimeoutMs: connectMs, commandTimeoutMs, sentinelPassword };
     const client = createRedisClient(address, patience);
     let connected = false;
     let lastError: unknown;
@@ -89,7 +103,11 @@ export class RedisConnection implements AsyncDisposable {
       throw unreachable(address, reasonOf(lastError ?? error));
     }
     connected = true;
-    return new RedisConnection(client, heartbeat, options);
+    const connection = new RedisConnection(client, heartbeat, options);
+    heartbeat.onBack(() => {
+      for (const listener of connection.listeners) listener.renew();
+    });
+    return connection;
   }
 
   /**
@@ -113,6 +131,31 @@ export class RedisConnection implements AsyncDisposable {
     return script;
   }
 
+  /** A pub/sub channel. To be made before the first script is called, as scripts are. */
+  channel(name: string): RedisChannel {
+    // As a script, it is answered, refused and timed out like everything else.
+    const publish = this.script("acsPublish", "#!lua\nreturn redis.call('PUBLISH', ARGV[1], ARGV[2])");
+    const fullName = this.options.keyPrefix + name;
+    return {
+      publish: async (text) => {
+        await publish(name, fullName, text);
+      },
+      listen: (onText, onError) => {
+        const listens = new Promise<void>((resolve) => {
+          const refused = (error: unknown) => {
+            onError(reasonOf(error));
+            resolve();
+          };
+          this.listeners.push(
+            this.client.listen(fullName, { onListening: resolve, onText, onError: refused }),
+          );
+        });
+        const patienceMs = this.options.commandTimeoutMs + connectMs;
+        return within(patienceMs, listens).catch(() => undefined);
+      },
+    };
+  }
+
   /** How Redis was at the last heartbeat. */
   vitals(): Vitals {
     return this.heartbeat.vitals();
@@ -125,6 +168,7 @@ export class RedisConnection implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     this.heartbeat[Symbol.dispose]();
+    for (const listener of this.listeners) listener.close();
     this.client.disconnect();
     return Promise.resolve();
   }

@@ -58,6 +58,8 @@ export interface Events {
   readonly redisBack: (event: { node: string; awayMs: number }) => void;
   /** At start: a primary that is cut off from its replicas would go on answering. */
   readonly redisUnfenced: (node: string) => void;
+  /** A revocation could not be told to the subscribers at other replicas, or those here are not told of others'. */
+  readonly noticesUnavailable: (reason: string) => void;
   readonly valueDidNotOpen: () => void;
   /** The key file has other keys now: their ids, the sealing one first. */
   readonly keyRingChanged: (keyIds: readonly string[]) => void;
@@ -150,6 +152,12 @@ export function createEvents(log: Logger): Events {
       log.warn(
         { node },
         "min-replicas-to-write is not set on this Redis: a primary that is cut off from its replicas could serve a revoked token",
+      );
+    },
+    noticesUnavailable: (reason) => {
+      log[reason === "AWAY" ? "debug" : "warn"](
+        { reason },
+        "subscribers are not told of revocations at other gateways",
       );
     },
     valueDidNotOpen: () => {

@@ -22,6 +22,8 @@ export class Revocations {
   constructor(
     private readonly store: GuardedStore,
     private readonly events: Pick<Events, "tokensRevoked" | "revocationCompleted">,
+    /** Told of each revocation that Azure has carried out, once the store knows or could not be told. */
+    private readonly tell: (identityId: string, cause: Cause) => void,
   ) {}
 
   /**
@@ -39,6 +41,7 @@ export class Revocations {
       confirmed = await this.end(identityId, revocation);
     }
     this.events.tokensRevoked({ cause, confirmed });
+    this.tell(identityId, cause);
     if (!confirmed) {
       throw new GatewayError(
         "CACHE_UNAVAILABLE",

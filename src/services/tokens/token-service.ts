@@ -8,6 +8,7 @@ import type { Events } from "../telemetry/events";
 import { GuardedStore } from "./guarded-store";
 import { Issuance, type ServedToken } from "./issuance";
 import { RefreshAhead } from "./refresh-ahead";
+import type { RevocationNotices } from "./revocation-notices";
 import { Revocations, type Cause } from "./revocations";
 import { SingleFlight } from "./single-flight";
 import { canonicalScopes, checkLifetime, tokenKey, type TokenKey } from "./token-key";
@@ -55,10 +56,14 @@ export class TokenService implements AsyncDisposable {
     >,
     /** A token with less life left than this many milliseconds is not served from the cache. */
     minRemainingMs: number,
+    /** Tells whoever listens that an identity's tokens have ended. */
+    notices?: Pick<RevocationNotices, "tell">,
   ) {
     this.store = new GuardedStore(store, events);
     const moment = () => this.flights.moment();
-    this.revocations = new Revocations(this.store, events);
+    this.revocations = new Revocations(this.store, events, (identityId, cause) => {
+      notices?.tell(identityId, { cause, revokedAt: clock.now() });
+    });
     const owes = (identityId: string) => this.revocations.owes(identityId);
     this.issuance = new Issuance(this.store, azure, clock, events, minRemainingMs, moment, owes);
     this.refreshAhead = new RefreshAhead(this.issuance, clock, events, minRemainingMs);

@@ -1,0 +1,163 @@
+/** Subscriptions: Apollo Server checks them like every operation, graphql-js runs them, and their events go out as server-sent events. */
+import { once } from "node:events";
+import {
+  HeaderMap,
+  type HTTPGraphQLRequest,
+  type ApolloServerPlugin,
+  type BaseContext,
+  type GraphQLRequestListener,
+} from "@apollo/server";
+import {
+  GraphQLError,
+  OperationTypeNode,
+  subscribe,
+  type ExecutionResult,
+  type FormattedExecutionResult,
+  type GraphQLFormattedError,
+} from "graphql";
+import { print } from "graphql-sse";
+import { GatewayError } from "../errors";
+import type { Exchange } from "./exchange";
+
+/** The media type of server-sent events (HTML, section 9.2). */
+export const eventStreamType = "text/event-stream";
+
+/** Below every usual idle timeout of proxies and load balancers. */
+const pingMs = 12_000;
+
+/** Makes of an error what clients may see, as Apollo Server's `formatError` does. */
+export type FormatError = (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
+
+/** The results of a subscription, each for one event. */
+export type Results = AsyncIterable<ExecutionResult, unknown>;
+
+/** Accepts subscriptions, and streams their events. */
+export class Subscriptions {
+  /** What was accepted and is not yet streamed, by its request: of the context Apollo Server makes a copy. */
+  readonly #accepted = new WeakMap<HTTPGraphQLRequest, Results>();
+  readonly #open = new Set<() => void>();
+
+  constructor(
+    private readonly formatError: FormatError,
+    /** Streams at once, of all clients. */
+    private readonly maxOpen: number,
+  ) {}
+
+  /** For Apollo Server; to come after the plugins that refuse operations. */
+  plugin<TContext extends BaseContext>(): ApolloServerPlugin<TContext> {
+    const listener: GraphQLRequestListener<TContext> = {
+      // Here, and not where a plugin answers, because what is thrown here is answered as any other error.
+      didResolveOperation: async ({ operation, document, request, contextValue, schema }) => {
+        if (operation?.operation !== OperationTypeNode.SUBSCRIPTION) return;
+        if (!mayStream(request.http?.headers.get("accept"))) throw notAcceptable();
+        if (this.#open.size >= this.maxOpen) throw tooMany();
+        const result = await subscribe({
+          schema,
+          document,
+          contextValue,
+          variableValues: request.variables ?? null,
+          operationName: request.operationName ?? null,
+        });
+        if (!(Symbol.asyncIterator in result)) {
+          throw result.errors?.[0] ?? new Error("graphql-js did not subscribe, and does not say why.");
+        }
+        if (request.http) this.#accepted.set(request.http, result);
+      },
+      responseForOperation: ({ operation }) =>
+        Promise.resolve(
+          operation.operation === OperationTypeNode.SUBSCRIPTION
+            ? {
+                http: { headers: new HeaderMap() },
+                body: { kind: "single", singleResult: { data: null } },
+              }
+            : null,
+        ),
+    };
+    const started = Promise.resolve(listener);
+    return { requestDidStart: () => started };
+  }
+
+  /** The events that the request is to be answered with, if it was an accepted subscription. */
+  eventsFor(request: HTTPGraphQLRequest): Results | undefined {
+    return this.#accepted.get(request);
+  }
+
+  /** Sends every result as an event until there are no more, the client goes, or the streams are ended. */
+  async stream(exchange: Exchange, headers: string[], results: Results): Promise<void> {
+    const { response } = exchange;
+    const iterator = results[Symbol.asyncIterator]();
+    const end = () => void iterator.return?.();
+    const ping = setInterval(() => {
+      response.write(":\n\n");
+    }, pingMs);
+    this.#open.add(end);
+    response.once("close", end);
+    try {
+      response.writeHead(200, headers);
+      // Some browsers do not believe in an answer of which nothing but the head is there.
+      response.write(":\n\n");
+      if (response.destroyed) end();
+      for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
+        const drained = response.write(nextEvent(this.#presented(next.value)));
+        // A client that reads nothing is cut off by the server's own time-out.
+        if (!drained) await Promise.race([once(response, "drain"), once(response, "close")]);
+      }
+      // Nothing happens if the client has gone.
+      response.end(print({ event: "complete", data: null }));
+    } finally {
+      clearInterval(ping);
+      this.#open.delete(end);
+      response.off("close", end);
+      end();
+    }
+  }
+
+  /** Ends all streams, and lets their clients know. */
+  end(): void {
+    for (const each of this.#open) each();
+  }
+
+  #presented({ errors, ...result }: ExecutionResult): FormattedExecutionResult {
+    if (!errors) return result;
+    return {
+      ...result,
+      errors: errors.map((error) => {
+        // Apollo Server's word for the status, of which an event has none.
+        const extensions = { ...error.extensions, http: undefined };
+        return this.formatError({ ...error.toJSON(), extensions }, error);
+      }),
+    };
+  }
+}
+
+/** Whether a client would take an event stream. */
+export function mayStream(accept: string | undefined): boolean {
+  return accept?.includes(eventStreamType) ?? false;
+}
+
+/** Whether a client would take nothing but an event stream. */
+export function mustStream(accept: string | undefined): boolean {
+  return mayStream(accept) && !/json|\*\/\*|application\/\*/.test(accept ?? "");
+}
+
+/** A single answer as a stream of one event. */
+export function asEvents(json: string): string {
+  return nextEvent(JSON.parse(json) as FormattedExecutionResult) + print({ event: "complete", data: null });
+}
+
+function nextEvent(result: FormattedExecutionResult): string {
+  // The library's type wants errors as they were thrown; what it prints is JSON.
+  return print({ event: "next", data: result as ExecutionResult });
+}
+
+function notAcceptable(): GraphQLError {
+  return new GraphQLError(`Subscriptions are answered with events: send Accept: ${eventStreamType}.`, {
+    extensions: { code: "BAD_REQUEST", http: { status: 406 } },
+  });
+}
+
+function tooMany(): GatewayError {
+  return new GatewayError("RATE_LIMITED", "This gateway has as many streams open as it may. Try again.", {
+    retryAfterSeconds: 5,
+  });
+}
