@@ -103,7 +103,16 @@ export default tseslint.config(
   {
     files: ["**/*.mjs", "**/*.js"],
     languageOptions: {
-      globals: { process: "readonly", console: "readonly", module: "writable", URL: "readonly" },
+      globals: {
+        process: "readonly",
+        console: "readonly",
+        module: "writable",
+        URL: "readonly",
+        fetch: "readonly",
+        setTimeout: "readonly",
+        clearTimeout: "readonly",
+        AbortSignal: "readonly",
+      },
     },
     rules: { "no-console": "off" },
   },
@@ -165,6 +174,7 @@ export default tseslint.config(
     ["emulator/**/*.ts"],
     [{ regex: "(^|/)(src|bin|client|test)/", message: "The emulator stands alone." }],
   ),
+  imports(["client/**/*.ts"], [{ regex: "^(?!\\./)", message: "The client has no dependency." }]),
   { files: ["bin/**/*.ts", "test/**/*.ts", "emulator/main.ts"], rules: { "no-console": "off" } },
   {
     files: ["test/**/*.ts"],

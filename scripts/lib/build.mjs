@@ -12,12 +12,25 @@ export const program = join(root, "dist", "bin", "acs-token-gateway.js");
 const sources = ["src", "bin", "emulator", "operations"];
 const stamps = join(root, ".cache", "built.json");
 
+const clientFolder = join(root, "dist", "client");
+/** Of what else than the project's own kind a folder's modules are, its package.json says. */
+const clientFormats = [
+  { name: "esm", project: "client/tsconfig.json", type: "module" },
+  { name: "cjs", project: "client/tsconfig.cjs.json", type: "commonjs" },
+];
+
 const targets = [
   {
     name: "program",
     inputs: [...sources, "tsconfig.json", "tsconfig.build.json", "package-lock.json"],
     isComplete: () => missing().length === 0,
     build: buildProgram,
+  },
+  {
+    name: "client",
+    inputs: ["client", "tsconfig.json", "package-lock.json"],
+    isComplete: () => clientFormats.every((each) => existsSync(join(clientFolder, each.name, "index.js"))),
+    build: buildClient,
   },
   {
     name: "explorer",
@@ -73,6 +86,20 @@ async function buildProgram() {
   });
   dropLeftovers();
   chmodSync(program, 0o755);
+}
+
+/** For browsers, bundlers, Node.js and React Native alike: ES modules, and CommonJS ones. */
+async function buildClient() {
+  rmSync(clientFolder, { recursive: true, force: true });
+  const compiler = commandFile("typescript", "bin/tsc");
+  const build = async ({ name, project, type }) => {
+    await mustRun("The TypeScript compiler", process.execPath, [compiler, "-p", project], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const contents = JSON.stringify({ type, sideEffects: false });
+    writeFileSync(join(clientFolder, name, "package.json"), `${contents}\n`);
+  };
+  await Promise.all(clientFormats.map(build));
 }
 
 async function buildExplorer() {

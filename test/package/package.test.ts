@@ -40,7 +40,10 @@ it("has what a user needs, and nothing else", () => {
       "CHANGELOG.md",
       "LICENSE",
       "README.md",
+      "client/README.md",
       "dist/bin/acs-token-gateway.js",
+      "dist/client/cjs/index.js",
+      "dist/client/esm/index.js",
       "dist/emulator/emulator.js",
       "dist/explorer/index.html",
       "dist/src/gateway.js",
@@ -52,7 +55,7 @@ it("has what a user needs, and nothing else", () => {
     ]),
   );
   const allowed =
-    /^((dist|operations|docs)\/.*[^/]|package\.json|schema\.graphql|(emulator\/)?README\.md|CHANGELOG\.md|SECURITY\.md|LICENSE)$/;
+    /^((dist|operations|docs)\/.*[^/]|package\.json|schema\.graphql|((emulator|client)\/)?README\.md|CHANGELOG\.md|SECURITY\.md|LICENSE)$/;
   expect(paths.filter((path) => !allowed.test(path))).toEqual([]);
   expect(paths.filter((path) => /(^|\/)(\.|test\/)|\.(tsbuildinfo|pem|key|log)$/.test(path))).toEqual([]);
 });
@@ -69,6 +72,42 @@ it("has no source map, and names no folder of the machine that it was built on",
     ]);
   }
 });
+
+it.each([
+  [
+    "ES modules",
+    [
+      "--input-type=module",
+      "--eval",
+      'console.log(typeof (await import("acs-token-gateway/client")).createTokenRefresher)',
+    ],
+  ],
+  ["CommonJS", ["--eval", 'console.log(typeof require("acs-token-gateway/client").createTokenRefresher)']],
+])("has the client for %s", async (_how, args) => {
+  expect(await command(folder, process.execPath, ...args)).toBe("function\n");
+});
+
+it.each([
+  ["NodeNext", "NodeNext"],
+  ["ESNext", "Bundler"],
+])(
+  "has types that the credential accepts (module %s, resolution %s)",
+  async (module, moduleResolution) => {
+    const file = join(folder, "app.ts");
+    await writeFile(
+      file,
+      `import { createTokenRefresher, type TokenRefresher } from "acs-token-gateway/client";
+    import { AzureCommunicationTokenCredential } from "@azure/communication-common";
+    const tokenRefresher: TokenRefresher = createTokenRefresher({ endpoint: "", getAuthorization: () => "", scopes: ["CHAT"] });
+    export const credential = new AzureCommunicationTokenCredential({ tokenRefresher, refreshProactively: true });`,
+    );
+    const compiler = join(project, "node_modules", "typescript", "bin", "tsc");
+    const options = ["--noEmit", "--strict", "--skipLibCheck", "--target", "ES2022", "--types", ""];
+    const kind = ["--module", module, "--moduleResolution", moduleResolution];
+    expect(await command(folder, process.execPath, compiler, ...options, ...kind, file)).toBe("");
+  },
+  30_000,
+);
 
 it("says its version through npx", async () => {
   expect(await command(folder, "npx", "--no-install", "acs-token-gateway", "--version")).toBe(`${version}\n`);
