@@ -102,7 +102,7 @@ it.each([
     export const credential = new AzureCommunicationTokenCredential({ tokenRefresher, refreshProactively: true });`,
     );
     const compiler = join(project, "node_modules", "typescript", "bin", "tsc");
-    const options = ["--noEmit", "--strict", "--skipLibCheck", "--target", "ES2022", "--types", ""];
+    const options = ["--noEmit", "--strict", "--skipLibCheck", "--target", "ES2022"];
     const kind = ["--module", module, "--moduleResolution", moduleResolution];
     expect(await command(folder, process.execPath, compiler, ...options, ...kind, file)).toBe("");
   },
