@@ -44,4 +44,4 @@ export const deprecatedProducts = [
   },
 ];
 
-export const inventories = [{ id: "apollo-oss", deprecatedProducts: [...deprecatedProducts] }];
+export const inventories = [{ id: "apollo-oss", deprecatedProducts }];
