@@ -29,7 +29,7 @@ export async function startProducts(): Promise<{ readonly url: string } & AsyncD
   );
   const apollo = new ApolloServer({
     schema,
-    // The gateway does without: it has no place in its answers for traces of single fields.
+    // For the suite's test of federated traces: the gateway itself answers without them.
     plugins: [ApolloServerPluginInlineTrace()],
     stopOnTerminationSignals: false,
   });
