@@ -6,7 +6,8 @@ import { ensureBuilt } from "./lib/build.mjs";
 import { countsVariable } from "./lib/count-reporter.mjs";
 import { ensureInstalled } from "./lib/install.mjs";
 import { main } from "./lib/project.mjs";
-import { commandFile, run } from "./lib/run.mjs";
+import { commandFile, run, together } from "./lib/run.mjs";
+import { ensureTestPackages } from "./lib/test-packages.mjs";
 import { ensureTools } from "./lib/tools.mjs";
 
 /** Tests in which real processes race against real time: they have the machine to themselves. */
@@ -15,7 +16,7 @@ const alone = "/test/(azure|faults|history)/";
 await main(async (args) => {
   await ensureInstalled();
   await ensureBuilt();
-  const tools = await ensureTools();
+  const [tools] = await together([ensureTools(), ensureTestPackages()]);
   const folder = mkdtempSync(join(tmpdir(), "acs-token-gateway-test-"));
   try {
     const counts = join(folder, "counts");

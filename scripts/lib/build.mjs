@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, wr
 import { join, sep } from "node:path";
 import { alone } from "./lock.mjs";
 import { root, say } from "./project.mjs";
-import { commandFile, mustRun } from "./run.mjs";
+import { commandFile, mustRun, together } from "./run.mjs";
 
 /** The command line, built. */
 export const program = join(root, "dist", "bin", "acs-token-gateway.js");
@@ -48,10 +48,7 @@ export async function ensureBuilt() {
     if (work.length === 0) return;
     const started = Date.now();
     say("Building…");
-    const failures = (await Promise.allSettled(work.map(build))).filter(
-      ({ status }) => status === "rejected",
-    );
-    if (failures.length > 0) throw failures[0].reason;
+    await together(work.map(build));
     say(`Built in ${Math.round((Date.now() - started) / 1000)} s.`);
   });
 }

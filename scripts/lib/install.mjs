@@ -1,28 +1,39 @@
-/** Installs the packages of package-lock.json when node_modules does not hold them. */
+/** Installs the packages of a package-lock.json where its node_modules does not hold them. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { alone } from "./lock.mjs";
 import { root, say } from "./project.mjs";
-import { mustRun } from "./run.mjs";
+import { mustRun, together } from "./run.mjs";
 
 /** After it, node_modules is what package-lock.json says, development packages included. */
-export async function ensureInstalled() {
-  if (isInstalled()) return;
+export function ensureInstalled() {
+  return ensureInstalledIn([root], "packages");
+}
+
+/** The same for several folders at a time. `what` tells the user what they hold; `options` are npm's. */
+export async function ensureInstalledIn(folders, what, ...options) {
+  const missing = () => folders.filter((folder) => !isInstalled(folder));
+  if (missing().length === 0) return;
   await alone(async () => {
-    if (isInstalled()) return;
+    const work = missing();
+    if (work.length === 0) return;
     const started = Date.now();
-    say("Installing packages (npm ci)…");
-    // NODE_ENV=production would leave out what builds the gateway; a dry run of the caller would install nothing.
-    const args = ["ci", "--include=dev", "--no-audit", "--no-fund", "--no-dry-run"];
-    await mustRun("npm ci", ...npm(args), { stdio: ["ignore", "pipe", "pipe"] });
+    say(`Installing ${what} (npm ci)…`);
+    await together(work.map((folder) => install(folder, options)));
     say(`Installed in ${Math.round((Date.now() - started) / 1000)} s.`);
   });
 }
 
+function install(folder, options) {
+  // NODE_ENV=production would leave out what builds the gateway; a dry run of the caller would install nothing.
+  const args = ["ci", "--include=dev", "--no-audit", "--no-fund", "--no-dry-run", ...options];
+  return mustRun("npm ci", ...npm(args), { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+}
+
 /** npm's own record of what it has installed, which it writes last, against the lock file. */
-function isInstalled() {
-  const wanted = packagesOf("package-lock.json");
-  const present = packagesOf(join("node_modules", ".package-lock.json"));
+function isInstalled(folder) {
+  const wanted = packagesOf(join(folder, "package-lock.json"));
+  const present = packagesOf(join(folder, "node_modules", ".package-lock.json"));
   if (!present) return false;
   const same = ([path, { version, integrity, optional }]) => {
     const found = present[path];
@@ -34,7 +45,7 @@ function isInstalled() {
 
 function packagesOf(file) {
   try {
-    const { packages } = JSON.parse(readFileSync(join(root, file), "utf8"));
+    const { packages } = JSON.parse(readFileSync(file, "utf8"));
     return Object.fromEntries(Object.entries(packages).filter(([path]) => path !== ""));
   } catch (error) {
     if (error.code === "ENOENT") return undefined;

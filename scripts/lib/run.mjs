@@ -36,6 +36,14 @@ export async function mustRun(what, program, args, options) {
   throw new Problem(`${told ? `${told}\n` : ""}${what} failed (exit code ${result.code}).`, result.code);
 }
 
+/** The values of steps that run at the same time; throws what the first to fail threw, when none runs any more. */
+export async function together(steps) {
+  const results = await Promise.allSettled(steps);
+  const failure = results.find(({ status }) => status === "rejected");
+  if (failure) throw failure.reason;
+  return results.map(({ value }) => value);
+}
+
 /** The file that a package's command is, to be run with Node itself: no shell and no npx between. */
 export function commandFile(name, path) {
   return `${root}/node_modules/${name}/${path}`;

@@ -2,11 +2,12 @@
 import "reflect-metadata";
 import { buildSubgraphSchema } from "@apollo/subgraph";
 import { printSchemaWithDirectives } from "@graphql-tools/utils";
-import { parse, type GraphQLSchema } from "graphql";
+import { parse, specifiedDirectives, type GraphQLSchema } from "graphql";
 import {
   buildSchema,
   createResolversMap,
   type AuthChecker,
+  type BuildSchemaOptions,
   type NonEmptyArray,
   type PubSub,
 } from "type-graphql";
@@ -18,7 +19,7 @@ import {
 } from "./entity-references";
 
 /** The newest federation version that the pinned `@apollo/subgraph` knows and all common gateways compose. */
-const link = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@authenticated", "@cost", "@key", "@listSize", "@requiresScopes"])`;
+const gatewayLink = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@authenticated", "@cost", "@key", "@listSize", "@requiresScopes"])`;
 
 /** type-graphql asks for one as soon as there is a subscription; ours bring their own events. */
 const noPubSub: PubSub = {
@@ -31,6 +32,16 @@ const noPubSub: PubSub = {
 /** A resolver object made by the composition root, and what type-graphql knows of its class. */
 export type ResolverInstance = object;
 
+/** What a subgraph has that its resolvers do not tell: nothing, as to the gateway's own. */
+export interface SubgraphExtras {
+  /** The `extend schema` line that links the federation specification. */
+  readonly link?: string;
+  /** Definitions of directives that no linked specification has. */
+  readonly directives?: NonNullable<BuildSchemaOptions["directives"]>;
+  /** Classes of entities that no field leads to. */
+  readonly unreachable?: NonNullable<BuildSchemaOptions["orphanedTypes"]>;
+}
+
 /**
  * The schema that `resolvers` describe, as a Federation 2 subgraph. The instances are used as they are, so two
  * gateways in one process stay apart. `typeDefs` is what the registry and `schema.graphql` hold.
@@ -39,6 +50,7 @@ export async function buildGatewaySchema<TContext extends object, TAccess extend
   resolvers: readonly ResolverInstance[],
   authChecker: AuthChecker<TContext, TAccess>,
   entities: EntityReferences,
+  { link = gatewayLink, directives = [], unreachable = [] }: SubgraphExtras = {},
 ): Promise<{ readonly schema: GraphQLSchema; readonly typeDefs: string }> {
   const byClass = new Map(resolvers.map((resolver) => [resolver.constructor, resolver]));
   const plain = await buildSchema({
@@ -47,6 +59,9 @@ export async function buildGatewaySchema<TContext extends object, TAccess extend
     >,
     container: { get: (cls: new () => object) => byClass.get(cls) },
     authChecker,
+    // GraphQL's own directives (`@deprecated` …) stay.
+    directives: [...specifiedDirectives, ...directives],
+    orphanedTypes: unreachable,
     // The services check every argument, for whoever calls them.
     validate: false,
     emitSchemaFile: false,

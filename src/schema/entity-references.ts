@@ -8,9 +8,9 @@ export type SubgraphResolvers = NonNullable<
   Extract<Parameters<typeof buildSubgraphSchema>[0], { resolvers?: unknown }>["resolvers"]
 >;
 
-/** How each entity is made out of a federation router's reference to it. */
+/** How each entity is made out of a federation router's reference to it; null when there is no such entity. */
 export type EntityReferences = Readonly<
-  Record<string, (reference: Readonly<Record<string, unknown>>) => object>
+  Record<string, (reference: Readonly<Record<string, unknown>>) => object | null>
 >;
 
 /** The resolvers with a way to each entity from a reference to it. */
