@@ -54,7 +54,11 @@ program
   .description("check the configuration and show what is in effect")
   .action(checkConfiguration);
 
-program.command("schema").description("print the GraphQL schema").action(printSchema);
+program
+  .command("schema")
+  .description("print the GraphQL schema")
+  .option("--no-access-directives", "leave out @authenticated and @requiresScopes, which some routers refuse")
+  .action(printSchema);
 
 program
   .command("operations <documents...>")

@@ -1,7 +1,13 @@
 /** `schema`: prints the GraphQL schema, from classes alone. */
 import { gatewayTypeDefs } from "../src/gateway";
+import { withoutAccessDirectives } from "../src/schema/access-directives";
 
 /** Writes the SDL to stdout. */
-export async function printSchema(): Promise<void> {
-  process.stdout.write(await gatewayTypeDefs());
+export async function printSchema({
+  accessDirectives,
+}: {
+  readonly accessDirectives: boolean;
+}): Promise<void> {
+  const typeDefs = await gatewayTypeDefs();
+  process.stdout.write(accessDirectives ? typeDefs : withoutAccessDirectives(typeDefs));
 }

@@ -125,6 +125,9 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   const callers = callerAuthenticator(around, parts.issuerKeys);
   const own = new OwnIdentity(users, config.directory?.maxDevices ?? 0);
   const revocations = new RevocationFeed(notices, own, clock, parts.feed);
+  const ownersOf = (ids: readonly string[]) =>
+    users?.ownersOf(ids) ?? Promise.resolve(ids.map(() => undefined));
+  const contextParts = { callers, limits, audit, tokens, revocations, ownersOf };
   const { schema, typeDefs } = await describeApi(tokens, new IdentityLife(identities, users), own);
   const operationLimits = { ...defaultOperationLimits, ...parts.limits };
   const introspection = !config.production || config.explorer;
@@ -170,8 +173,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
       apollo,
       operationList,
       subscriptions,
-      context: (request, info) =>
-        requestContext(credentialsOf(request.headers), info, { callers, limits, audit, tokens, revocations }),
+      context: (request, info) => requestContext(credentialsOf(request.headers), info, contextParts),
       pages: config.explorer ? [explorer] : [],
       health: { ready: () => Promise.resolve(readiness(redis)) },
       onError: events.internalError,

@@ -37,7 +37,7 @@ export class IdentityResolver {
   })
   async identity(@Arg("id", () => ID) id: string, @Ctx() context: RequestContext): Promise<Identity> {
     checkIdentityId(id, "id");
-    await this.own.checkOwner(callerOf(context), id, "identity:read:any");
+    await this.own.checkOwner(context, id, "identity:read:any");
     return { id };
   }
 
@@ -49,7 +49,7 @@ export class IdentityResolver {
   })
   async cachedTokens(@Root() identity: Identity, @Ctx() context: RequestContext): Promise<CachedToken[]> {
     // A router may refer to any identity.
-    await this.own.checkOwner(callerOf(context), identity.id, "identity:read:any");
+    await this.own.checkOwner(context, identity.id, "identity:read:any");
     const cached = await context.cachedTokens.load(identity.id);
     return cached.map(({ scopes, expiresOn }) => ({
       scopes: scopes as readonly TokenScope[],

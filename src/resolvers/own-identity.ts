@@ -55,7 +55,7 @@ export class OwnIdentity {
         );
       }
       checkIdentityId(identityId, argument(how, "identityId"));
-      await this.checkOwner(caller, identityId, how.any);
+      await this.checkOwner(context, identityId, how.any);
       return { identityId, owner: undefined };
     }
     if (!caller.user) {
@@ -68,13 +68,14 @@ export class OwnIdentity {
   }
 
   /** Throws `FORBIDDEN` unless the identity is the caller's own, or he may act on any. */
-  async checkOwner(caller: Caller, identityId: string, any: Right): Promise<void> {
+  async checkOwner(context: RequestContext, identityId: string, any: Right): Promise<void> {
+    const caller = callerOf(context);
     if (caller.rights.has(any)) return;
     if (!caller.user) {
       checkRight(caller, any);
       return;
     }
-    if (!(await this.owns(caller.user, identityId))) throw notYours(any);
+    if (!(await this.owns(context, caller.user, identityId))) throw notYours(any);
   }
 
   /** All identities of a user: his own, which may not exist yet and is then left out, and one per device label. */
@@ -125,9 +126,10 @@ export class OwnIdentity {
     return { identityId, owner };
   }
 
-  private async owns(user: Subject, identityId: string): Promise<boolean> {
+  private async owns({ owners }: RequestContext, user: Subject, identityId: string): Promise<boolean> {
     if (user.byClaim) return user.identityId === identityId;
-    return this.directoryFor().isOwnedBy(identityId, user.issuer, user.subject);
+    const owner = await owners.load(identityId);
+    return owner?.issuer === user.issuer && owner.subject === user.subject;
   }
 
   private async checkRoom(user: Subject, device: string, how: Finding): Promise<void> {

@@ -4,6 +4,7 @@ import { GatewayError } from "../errors";
 import type { Caller } from "../services/access/caller";
 import type { CallerAuthenticator, Credentials } from "../services/access/caller-authenticator";
 import type { RequestLimits } from "../services/access/request-limits";
+import type { Owner } from "../services/identities/directory/user-identities";
 import type { CreateCall } from "../services/identities/identity-service";
 import type { Actor, Audit, AuditedAction, AuditRecord } from "../services/telemetry/audit";
 import type { CachedTokenSummary, TokenService } from "../services/tokens/token-service";
@@ -38,6 +39,8 @@ export interface RequestContext {
   readonly call: CreateCall;
   /** What is cached per identity: the lookups of one request cost one round trip. */
   readonly cachedTokens: DataLoader<string, CachedTokenSummary[]>;
+  /** Whose an identity is: the lookups of one request cost one query. */
+  readonly owners: DataLoader<string, KnownOwner | undefined>;
   /** The stream of an identity's revocations. Throws what the caller may not follow. */
   revocations(target: Target): Promise<AsyncIterableIterator<RevocationEvent, undefined>>;
   /** Enters in the audit that the caller may not do it. */
@@ -46,6 +49,9 @@ export interface RequestContext {
   audited<T>(action: AuditedAction, about: About, act: () => Promise<T>): Promise<T>;
 }
 
+/** Whose an identity is in the directory. */
+export type KnownOwner = Pick<Owner, "issuer" | "subject">;
+
 /** What a context is made with. */
 export interface ContextParts {
   readonly callers: CallerAuthenticator;
@@ -53,6 +59,8 @@ export interface ContextParts {
   readonly audit: Audit;
   readonly tokens: Pick<TokenService, "cachedTokens">;
   readonly revocations: RevocationFeed;
+  /** Whose the identities are, in the order asked for. */
+  readonly ownersOf: (identityIds: readonly string[]) => Promise<(KnownOwner | undefined)[]>;
 }
 
 /**
@@ -62,7 +70,7 @@ export interface ContextParts {
 export async function requestContext(
   credentials: Credentials,
   request: AnsweredRequest,
-  { callers, limits, audit, tokens, revocations }: ContextParts,
+  { callers, limits, audit, tokens, revocations, ownersOf }: ContextParts,
 ): Promise<RequestContext> {
   const caller = await authenticated(credentials, request, callers, limits, audit);
   if (caller) limits.admitCaller(caller);
@@ -82,6 +90,7 @@ export async function requestContext(
     call: new Call(request, caller, limits),
     // Batches only: a mutation later in the same document may change what an earlier one has looked up.
     cachedTokens: new DataLoader((ids) => tokens.cachedTokens(ids), { cache: false, maxBatchSize: 100 }),
+    owners: new DataLoader(ownersOf, { cache: false, maxBatchSize: 100 }),
     revocations: (target) => revocations.follow(context, target),
     refused: (action) => {
       enter(action, "FORBIDDEN", {});

@@ -13,6 +13,8 @@ export interface TcpProxy extends AsyncDisposable {
    * direction of that connection: TCP delivers no stream that has a gap.
    */
   swallowing: boolean;
+  /** Told of every piece from a client, before it goes on. */
+  onPiece?: (piece: Buffer) => void;
   /** New connections are reset at once. */
   refusing: boolean;
   /** Resets every connection. */
@@ -27,10 +29,11 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     socket.setNoDelay(true).on("error", () => undefined);
     socket.on("close", () => sockets.delete(socket));
   };
-  const pipe = (from: Socket, to: Socket) => {
+  const pipe = (from: Socket, to: Socket, observed: boolean) => {
     let torn = false;
     let before = Promise.resolve();
     from.on("data", (piece) => {
+      if (observed) proxy.onPiece?.(piece);
       torn ||= proxy.swallowing;
       if (torn) return;
       const delay = proxy.latencyMs > 0 ? setTimeout(proxy.latencyMs) : undefined;
@@ -48,8 +51,8 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     const upstream = connect(target, "127.0.0.1");
     keep(client);
     keep(upstream);
-    pipe(client, upstream);
-    pipe(upstream, client);
+    pipe(client, upstream, true);
+    pipe(upstream, client, false);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

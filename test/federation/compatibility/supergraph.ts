@@ -1,10 +1,8 @@
 /** The rest of the supergraph that the suite asks: its own two subgraphs and a router, each a process. */
-import { fork } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
 import { ClosingList } from "../../../src/closing-list";
-import { endWithParent } from "../../support/end-with-parent";
 import { freePort } from "../../support/redis-server";
+import { startProcess } from "../processes";
 
 /** The suite, as npm installs it. */
 export const suiteFolder = join(
@@ -33,30 +31,4 @@ export async function startSupergraph(products: string): Promise<{ readonly url:
     await processes[Symbol.asyncDispose]();
     throw error;
   }
-}
-
-/** A process that is ready, and what it told when it was. Rejects with its output when it ends before. */
-async function startProcess(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const child = fork(program, args, {
-    env: { ...process.env, ...env },
-    execArgv: [],
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
-  });
-  endWithParent(child);
-  let output = "";
-  for (const pipe of [child.stdout, child.stderr])
-    pipe?.setEncoding("utf8").on("data", (text: string) => (output += text));
-  const closed = once(child, "close");
-  const ended = closed.then(() => {
-    throw new Error(`${program} ended before it was ready:\n${output}`);
-  });
-  const [told] = (await Promise.race([once(child, "message"), ended])) as unknown[];
-  ended.catch(() => undefined);
-  return {
-    told,
-    [Symbol.asyncDispose]: async () => {
-      child.kill("SIGKILL");
-      await closed;
-    },
-  };
 }

@@ -4,6 +4,7 @@ import { ApolloServerPluginInlineTrace } from "@apollo/server/plugin/inlineTrace
 import { DirectiveLocation, GraphQLDirective } from "graphql";
 import { buildGatewaySchema } from "../../../src/schema/build-schema";
 import { HttpServer } from "../../../src/server/http-server";
+import { Subscriptions } from "../../../src/server/subscriptions";
 import { recordEvents } from "../../support/recorded-events";
 import { entities, ProductResolver, UserResolver } from "./resolvers";
 import { Inventory } from "./types";
@@ -47,6 +48,7 @@ export async function startProducts(): Promise<{ readonly url: string } & AsyncD
     },
     {
       apollo,
+      subscriptions: new Subscriptions((formatted) => formatted, 1),
       events: recordEvents(),
       context: () => Promise.resolve({}),
       health: { ready: () => Promise.resolve({ status: "ready", parts: {} }) },

@@ -120,14 +120,14 @@ export class IdentityDirectory implements AsyncDisposable {
     return rows.map((row) => ({ device: row.device, identityId: row.identity_id }));
   }
 
-  /** Whose the identity is, if it is anybody's. */
-  async ownerOf(identityId: string): Promise<Owner | undefined> {
-    const [row] = await this.ask<Owner>(
+  /** Whose each identity is; those that are nobody's are left out. One query, however many there are. */
+  async ownersOf(identityIds: readonly string[]): Promise<ReadonlyMap<string, Owner>> {
+    const rows = await this.ask<Owner & { identity_id: string }>(
       "owner",
-      "SELECT issuer, subject, device FROM acs_gateway_identities WHERE identity_id = $1",
-      [identityId],
+      "SELECT identity_id, issuer, subject, device FROM acs_gateway_identities WHERE identity_id = ANY($1::text[])",
+      [identityIds],
     );
-    return row;
+    return new Map(rows.map(({ identity_id: id, ...owner }) => [id, owner]));
   }
 
   /** Forgets that the identity is the owner's: it is no more. */

@@ -103,11 +103,11 @@ export class UserIdentities {
     return this.directory.listOf(issuer, subject);
   }
 
-  /** Whether the identity is the user's. */
-  async isOwnedBy(identityId: string, issuer: string, subject: string): Promise<boolean> {
-    const known = this.owners.get(identityId);
-    const owner = known ?? (await this.directory.ownerOf(identityId));
-    return owner?.issuer === issuer && owner.subject === subject;
+  /** Whose each identity is, in the order asked for; undefined where it is nobody's. */
+  async ownersOf(identityIds: readonly string[]): Promise<(Pick<Owner, "issuer" | "subject"> | undefined)[]> {
+    const unknown = identityIds.filter((id) => !this.owners.has(id));
+    const found = unknown.length === 0 ? undefined : await this.directory.ownersOf(unknown);
+    return identityIds.map((id) => this.owners.get(id) ?? found?.get(id));
   }
 
   /** An identity for whoever had one that Azure does not know any more. */
@@ -137,7 +137,7 @@ export class UserIdentities {
 
   /** Whether somebody is mapped to the identity: then its create was not in vain. */
   async isMapped(identityId: string): Promise<boolean> {
-    return (await this.directory.ownerOf(identityId)) !== undefined;
+    return (await this.directory.ownersOf([identityId])).has(identityId);
   }
 
   private async search(owner: Owner, options: IdentityOptions, call: CallOptions): Promise<string> {
