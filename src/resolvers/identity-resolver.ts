@@ -2,6 +2,7 @@
 import { Arg, Ctx, Directive, FieldResolver, ID, Mutation, Query, Resolver, Root } from "type-graphql";
 import { CachedToken } from "../schema/access-token";
 import { Identity } from "../schema/identity";
+import { forServices } from "../schema/tags";
 import {
   CreateIdentityInput,
   CreateIdentityPayload,
@@ -58,6 +59,7 @@ export class IdentityResolver {
   }
 
   @Allow({ any: "identity:create", action: "identity.create" })
+  @Directive(forServices)
   @Directive("@cost(weight: 100)")
   @Mutation(() => CreateIdentityPayload, {
     description:

@@ -18,8 +18,8 @@ import {
   type SubgraphResolvers,
 } from "./entity-references";
 
-/** The newest federation version that the pinned `@apollo/subgraph` knows and all common gateways compose. */
-const gatewayLink = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@authenticated", "@cost", "@key", "@listSize", "@requiresScopes"])`;
+/** The newest version that all three compose: Apollo's and Cosmo's know newer ones, Hive's stops here. */
+const gatewayLink = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@authenticated", "@cost", "@key", "@listSize", "@requiresScopes", "@tag"])`;
 
 /** type-graphql asks for one as soon as there is a subscription; ours bring their own events. */
 const noPubSub: PubSub = {

@@ -1,10 +1,12 @@
 /** Inputs and payloads of the identity mutations. */
-import { Field, ID, InputType, Int, ObjectType } from "type-graphql";
+import { Directive, Field, ID, InputType, Int, ObjectType } from "type-graphql";
 import { AccessToken } from "./access-token";
 import { Identity } from "./identity";
+import { forServices } from "./tags";
 import { TokenScope } from "./token-scope";
 
 /** What a new identity is to come with. */
+@Directive(forServices)
 @InputType({ description: "What a new identity is to come with." })
 export class CreateIdentityInput {
   @Field(() => [TokenScope], {
@@ -29,6 +31,7 @@ export class CreateIdentityInput {
 }
 
 /** What `createIdentity` answers. */
+@Directive(forServices)
 @ObjectType({ description: "The new identity, and its token if one was asked for." })
 export class CreateIdentityPayload {
   @Field(() => Identity, { description: "The new identity. Keep its id: ACS has no list of identities." })
