@@ -108,6 +108,7 @@ export default tseslint.config(
         console: "readonly",
         module: "writable",
         URL: "readonly",
+        URLSearchParams: "readonly",
         fetch: "readonly",
         setTimeout: "readonly",
         clearTimeout: "readonly",

@@ -40,6 +40,15 @@ const targets = [
   },
 ];
 
+/** The web example's page, built: beside the product, not in it. */
+export const examplePage = join(root, ".cache", "example-web");
+targets.push({
+  name: "example",
+  inputs: ["examples/web", "client", "package-lock.json"],
+  isComplete: () => !existsSync(join(root, "examples", "web")) || existsSync(join(examplePage, "index.html")),
+  build: () => viteBuild("examples/web"),
+});
+
 /** After it, dist/ is what the sources say. */
 export async function ensureBuilt() {
   if (stale().length === 0) return;
@@ -100,9 +109,13 @@ async function buildClient() {
 }
 
 async function buildExplorer() {
-  if (!hasExplorer()) return;
+  if (hasExplorer()) await viteBuild("explorer");
+}
+
+async function viteBuild(folder) {
+  if (!existsSync(join(root, folder))) return;
   const vite = commandFile("vite", "bin/vite.js");
-  await mustRun("Vite", process.execPath, [vite, "build", "explorer", "--logLevel", "warn"], {
+  await mustRun("Vite", process.execPath, [vite, "build", folder, "--logLevel", "warn"], {
     stdio: ["ignore", "pipe", "pipe"],
     // Vite's build is for production whatever the caller's NODE_ENV is; a test run's would make a slower page.
     env: { ...process.env, NODE_ENV: "production" },

@@ -65,20 +65,21 @@ export interface WatchedPage extends AsyncDisposable {
   readonly complaints: readonly string[];
 }
 
-/** Opens an empty page that can reach `origin` and nothing else. */
+/** Opens an empty page that can reach these origins and nothing else. */
 export async function openPage(
   browser: Browser,
-  origin: string,
+  origins: string | readonly string[],
   options: BrowserContextOptions = {},
 ): Promise<WatchedPage> {
   const context = await browser.newContext({ viewport: { width: 1400, height: 900 }, ...options });
+  const allowed = [origins].flat();
   const strayRequests: string[] = [];
   const complaints: string[] = [];
   await context.route(
     () => true,
     (route) => {
       const url = route.request().url();
-      if (new URL(url).origin === origin) return route.continue();
+      if (allowed.includes(new URL(url).origin)) return route.continue();
       strayRequests.push(url);
       return route.abort();
     },
