@@ -86,7 +86,7 @@ export class GatewayClient {
   }
 
   /**
-   * The operation's data. What the caller has to say goes into `variables`, never into the text of the query.
+   * The operation's data. The caller's values go into `variables`, never into the query's text.
    * An operation that is `repeatable` (done twice it does no harm) is sent again when the gateway says that
    * waiting helps. Creating an identity is not: its answer may be lost after the identity was made.
    */
