@@ -1,0 +1,308 @@
+/** The quickstart in each language of examples/ whose toolchain is on this machine, against a real gateway. */
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { FaultKind } from "../../emulator/faults";
+import { CreateIdentityDocument } from "../../operations/generated/operations";
+import { systemClock } from "../../src/services/clock";
+import { runProgram, type Ended } from "../commands/program";
+import { audience, startIssuer, type Issuer } from "../support/issuer";
+import { developmentKey, startWorld, type World } from "../support/world";
+
+/** What runs an example: a program and its arguments. */
+type Command = readonly [string, ...string[]];
+
+interface Language {
+  readonly name: string;
+  readonly needs: string;
+  /** Whether this machine has it; prints its version. */
+  readonly probe: Command;
+  /** As examples/README.md says. */
+  readonly command: Command;
+  /** The same, built once into this folder, where the toolchain takes long to start. */
+  readonly build?: (folder: string) => Promise<Command>;
+}
+
+const examples = join(__dirname, "..", "..", "examples");
+const inExamples = (...path: string[]) => join(examples, ...path);
+
+const languages: readonly Language[] = [
+  {
+    name: "JavaScript",
+    needs: "Node.js",
+    probe: [process.execPath, "--version"],
+    command: [process.execPath, inExamples("javascript", "quickstart.mjs")],
+  },
+  {
+    name: "Python",
+    needs: "Python 3.10",
+    probe: ["python3", "-c", "import sys; sys.exit(sys.version_info < (3, 10))"],
+    command: ["python3", inExamples("python", "quickstart.py")],
+  },
+  {
+    name: "Java",
+    needs: "a JDK of Java 11",
+    probe: ["javac", "--release", "11", "--version"],
+    command: ["java", inExamples("java", "Quickstart.java")],
+    build: async (folder) => {
+      const flags = ["--release", "11", "-Xlint:all,-options", "-Werror"];
+      await built("javac", [...flags, "-d", folder, inExamples("java", "Quickstart.java")], folder);
+      return ["java", "-cp", folder, "-XX:TieredStopAtLevel=1", "Quickstart"];
+    },
+  },
+  {
+    name: "C#",
+    needs: "an SDK of .NET 8",
+    probe: ["dotnet", "--version"],
+    command: ["dotnet", "run", "--project", inExamples("csharp")],
+    build: async (folder) => {
+      const { stdout } = spawnSync("dotnet", ["--version"], { encoding: "utf8" });
+      await cp(inExamples("csharp"), join(folder, "source"), { recursive: true });
+      // The framework of the SDK that is here comes with it; any other would have to be downloaded.
+      const framework = `-p:TargetFramework=net${Number.parseInt(stdout, 10)}.0`;
+      const output = join(folder, "out");
+      await built("dotnet", ["build", join(folder, "source"), framework, "--output", output], folder);
+      return ["dotnet", join(output, "Quickstart.dll")];
+    },
+  },
+  {
+    name: "curl",
+    needs: "curl",
+    probe: ["curl", "--version"],
+    command: ["sh", inExamples("curl", "quickstart.sh")],
+  },
+];
+
+const isHere = ({ probe: [file, ...args] }: Language) =>
+  spawnSync(file, args, { stdio: "ignore" }).status === 0;
+
+/** Runs a compiler to its end. It keeps what it caches in `folder`. */
+async function built(file: string, args: string[], folder: string): Promise<void> {
+  const environment = { DOTNET_CLI_HOME: folder, DOTNET_NOLOGO: "1", DOTNET_CLI_TELEMETRY_OPTOUT: "1" };
+  const { code, stdout, stderr } = await runProgram({ file, args, environment });
+  if (code !== 0) throw new Error(`${file} ended with ${code}:\n${stdout}${stderr}`);
+}
+
+const id = String.raw`8:acs:[0-9a-f-]{36}_[0-9a-f-]{36}`;
+const time = String.raw`\d{4}-\d\d-\d\dT[\d:.]+Z`;
+const token = (source: string) => ` {3}eyJhbGci\\.\\.\\. ${source}, expires on ${time}`;
+const headline = (url: string) => `ACS access tokens through the gateway at ${url}`;
+
+/** The lines of the whole quickstart, as patterns. */
+const allSteps = (url: string) => [
+  headline(url),
+  "",
+  "1. Create an identity",
+  ` {3}${id}`,
+  "",
+  String.raw`2. Issue a token \(chat, voip\)`,
+  token("ISSUED"),
+  "",
+  "3. Issue it once more: it comes from the cache",
+  token("CACHE"),
+  "",
+  String.raw`4. Create an identity and a token in one call \(60 minutes\)`,
+  ` {3}${id}`,
+  token("ISSUED"),
+  "",
+  "5. Refresh: a new token although the cached one is good",
+  token("ISSUED"),
+  "",
+  "6. Revoke all tokens",
+  ` {3}The gateway serves none of them any more; Azure refuses them by ${time}`,
+  "",
+  "7. Delete the identities",
+  ` {3}${id} is deleted`,
+  ` {3}${id} is deleted`,
+  "",
+  "8. Exchange a Teams user's token",
+];
+
+function expectLines(stdout: string, patterns: readonly string[]): void {
+  const lines = stdout.replaceAll("\r\n", "\n").trimEnd().split("\n");
+  expect(lines).toEqual(patterns.map((line) => expect.stringMatching(new RegExp(`^${line}$`)) as unknown));
+}
+
+/** What is to be seen of a program that has failed: its code, and one line for its reader. */
+function expectFailure({ code, stderr }: Ended, message: RegExp): void {
+  expect(stderr.trimEnd().split(/\r?\n/)).toEqual([expect.stringMatching(message)]);
+  expect(code).toBe(1);
+}
+
+const clientId = "11111111-2222-4333-8444-555555555555";
+const userObjectId = "99999999-8888-4777-8666-555555555555";
+
+let issuer: Issuer;
+beforeAll(async () => {
+  issuer = await startIssuer();
+});
+afterAll(async () => {
+  await issuer[Symbol.asyncDispose]();
+});
+
+for (const language of languages) {
+  if (!isHere(language)) {
+    it.skip(`${language.name} was not run: ${language.needs} or newer is not on this machine`, () =>
+      undefined);
+    continue;
+  }
+  describe(`the quickstart in ${language.name}`, () => {
+    let folder: string;
+    let quick: Command;
+    const worlds: World[] = [];
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), "quickstart-"));
+      quick = (await language.build?.(folder)) ?? language.command;
+    }, 120_000);
+    afterAll(async () => {
+      for (const world of worlds) await world[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true, force: true });
+    });
+
+    const world = async (environment: Record<string, string> = {}) => {
+      const parts = { clock: systemClock };
+      const made = await startWorld({ parts, environment, emulator: { clock: () => systemClock.now() } });
+      worlds.push(made);
+      return { emulator: made.emulator, client: made.client, url: made.gateways[0]!.url };
+    };
+    const run = ([file, ...args]: Command, environment: Record<string, string>) =>
+      runProgram({ file, args, environment: { NO_PROXY: "*", ...environment } });
+
+    it("prints what came of each step, never a whole token, and leaves nothing at the service", async () => {
+      const { emulator, url } = await world();
+      const teams = {
+        TEAMS_USER_TOKEN: await emulator.entra.teamsToken({ clientId, userObjectId }),
+        TEAMS_CLIENT_ID: clientId,
+        TEAMS_USER_ID: userObjectId,
+      };
+      const environment = { GATEWAY_URL: url, API_KEY: developmentKey, ...teams };
+      const { code, stdout, stderr } = await run(language.command, environment);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      expectLines(stdout, [...allSteps(url), token("ISSUED")]);
+      expect(stdout).not.toMatch(/eyJhbGci[\w-]/);
+      expect(emulator.identities.list().map(({ deleted }) => deleted)).toEqual([true, true]);
+      const { operations } = emulator.counts.snapshot();
+      const worked = Object.fromEntries(
+        Object.entries(operations).map(([name, counts]) => [name, counts.worked]),
+      );
+      expect(worked).toEqual({
+        createIdentity: 1,
+        createIdentityWithToken: 1,
+        issueAccessToken: 2,
+        revokeAccessTokens: 1,
+        deleteIdentity: 2,
+        exchangeTeamsToken: 1,
+      });
+    });
+
+    it("issues a user's token for his own identity, by his access token alone", async () => {
+      const { emulator, client, url } = await world({
+        OIDC_ISSUERS: `${issuer.url} audience=${audience} jwks=${issuer.jwksUrl} identity-claim=acs`,
+      });
+      const own = (await client.data(CreateIdentityDocument)).createIdentity.identity.id;
+      const accessToken = await issuer.token("alice", { acs: own });
+      const { code, stdout, stderr } = await run(quick, { GATEWAY_URL: url, ACCESS_TOKEN: accessToken });
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      expectLines(stdout, [
+        headline(url),
+        "",
+        String.raw`1. Issue a token for your own identity \(chat, voip\)`,
+        ` {3}${own}`,
+        token("ISSUED"),
+        "",
+        "2. Issue it once more: it comes from the cache",
+        token("CACHE"),
+      ]);
+      expect(emulator.worked("issueAccessToken")).toBe(1);
+    });
+
+    it("waits as long as it is told when a limit is reached, and goes on", async () => {
+      // The gateway waits for Azure itself as long as it may, which is shorter than Azure wants.
+      const { emulator, url } = await world({ ACS_TIMEOUT_MS: "1000" });
+      const throttled: FaultKind = { kind: "status", status: 429, headers: { "retry-after": "2" } };
+      emulator.faults.add({ ...throttled, operation: "issueAccessToken", times: 1 });
+      const startedAt = performance.now();
+      const { code, stdout, stderr } = await run(quick, { GATEWAY_URL: url, API_KEY: developmentKey });
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      expect(performance.now() - startedAt).toBeGreaterThan(1_900);
+      expectLines(stdout, [
+        ...allSteps(url),
+        " {3}Left out: TEAMS_USER_TOKEN, TEAMS_CLIENT_ID and TEAMS_USER_ID are not set",
+      ]);
+      const { faulted, worked } = emulator.counts.snapshot().operations.issueAccessToken!;
+      expect({ faulted, worked }).toEqual({ faulted: 1, worked: 2 });
+    });
+
+    it("does not wait for an hour", async () => {
+      const { emulator, url } = await world();
+      const throttled: FaultKind = { kind: "status", status: 429, headers: { "retry-after": "3600" } };
+      emulator.faults.add({ ...throttled, operation: "issueAccessToken" });
+      const ended = await run(quick, { GATEWAY_URL: url, API_KEY: developmentKey });
+      expectFailure(
+        ended,
+        /^The gateway answers RATE_LIMITED: .+ \(wait 3600 s\) A limit is reached; try again later\.$/,
+      );
+    });
+
+    it("never repeats the making of an identity", async () => {
+      const { emulator, url } = await world();
+      emulator.faults.add({ kind: "resetAfter", operation: "createIdentity" });
+      const ended = await run(quick, { GATEWAY_URL: url, API_KEY: developmentKey });
+      expectFailure(ended, /^The gateway answers UPSTREAM_UNAVAILABLE: .+ try again later\.$/);
+      expect(emulator.worked("createIdentity")).toBe(1);
+    });
+
+    it("tells in one line that the key is wrong, and what to do", async () => {
+      const { url } = await world();
+      const ended = await run(quick, { GATEWAY_URL: url, API_KEY: "not-the-key-of-this-gateway" });
+      expectFailure(
+        ended,
+        /^The gateway answers UNAUTHENTICATED: .+ npm start prints the key, set API_KEY to it\.$/,
+      );
+    });
+
+    it.each([
+      ["no key", { API_KEY: "" }, /^Set API_KEY to the key that npm start has printed, or ACCESS_TOKEN /],
+      ["a key that is none", { API_KEY: "two words" }, /^Set API_KEY to the key that npm start has printed/],
+      [
+        "no gateway",
+        { API_KEY: "any", GATEWAY_URL: "http://127.0.0.1:1/graphql" },
+        /^No gateway answers at http:\/\/127\.0\.0\.1:1\/graphql\. Start one with: npm start$/,
+      ],
+      [
+        "no URL",
+        { API_KEY: "any", GATEWAY_URL: "localhost:4000" },
+        /^GATEWAY_URL is not a URL: localhost:4000$/,
+      ],
+    ])("tells in one line that there is %s", async (_what, environment, message) => {
+      expectFailure(await run(quick, environment), message);
+    });
+
+    it("takes its key nowhere else, though it is redirected there", async () => {
+      const paths: (string | undefined)[] = [];
+      const server = createServer((request, response) => {
+        paths.push(request.url);
+        response.writeHead(307, { location: "/elsewhere" }).end("<html>Moved</html>");
+      });
+      server.listen(0, "127.0.0.1");
+      await once(server, "listening");
+      try {
+        const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`;
+        const ended = await run(quick, { GATEWAY_URL: url, API_KEY: "a-key" });
+        expectFailure(
+          ended,
+          /^What answers at .+ is not the gateway \(HTTP 307\)\. Is this its GraphQL endpoint\?$/,
+        );
+        expect(paths).toEqual(["/graphql"]);
+      } finally {
+        server.closeAllConnections();
+        server.close();
+      }
+    });
+  });
+}
