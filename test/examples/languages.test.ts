@@ -1,5 +1,5 @@
 /** The quickstart in each language of examples/ whose toolchain is on this machine, against a real gateway. */
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { cp, mkdtemp, rm } from "node:fs/promises";
@@ -20,10 +20,9 @@ type Command = readonly [string, ...string[]];
 interface Language {
   readonly name: string;
   readonly needs: string;
-  /** Whether this machine has it; prints its version. */
-  readonly probe: Command;
+  readonly isHere: () => boolean;
   /** As examples/README.md says. */
-  readonly command: Command;
+  readonly command?: Command;
   /** The same, built once into this folder, where the toolchain takes long to start. */
   readonly build?: (folder: string) => Promise<Command>;
 }
@@ -35,19 +34,19 @@ const languages: readonly Language[] = [
   {
     name: "JavaScript",
     needs: "Node.js",
-    probe: [process.execPath, "--version"],
+    isHere: () => true,
     command: [process.execPath, inExamples("javascript", "quickstart.mjs")],
   },
   {
     name: "Python",
     needs: "Python 3.10",
-    probe: ["python3", "-c", "import sys; sys.exit(sys.version_info < (3, 10))"],
+    isHere: () => succeeds("python3", "-c", "import sys; sys.exit(sys.version_info < (3, 10))"),
     command: ["python3", inExamples("python", "quickstart.py")],
   },
   {
     name: "Java",
     needs: "a JDK of Java 11",
-    probe: ["javac", "--release", "11", "--version"],
+    isHere: () => succeeds("javac", "--release", "11", "--version"),
     command: ["java", inExamples("java", "Quickstart.java")],
     build: async (folder) => {
       const flags = ["--release", "11", "-Xlint:all,-options", "-Werror"];
@@ -58,13 +57,12 @@ const languages: readonly Language[] = [
   {
     name: "C#",
     needs: "an SDK of .NET 8",
-    probe: ["dotnet", "--version"],
-    command: ["dotnet", "run", "--project", inExamples("csharp")],
+    isHere: () => dotnetVersion() >= 8,
+    // Not `dotnet run`, which writes into the folder of the example.
     build: async (folder) => {
-      const { stdout } = spawnSync("dotnet", ["--version"], { encoding: "utf8" });
       await cp(inExamples("csharp"), join(folder, "source"), { recursive: true });
       // The framework of the SDK that is here comes with it; any other would have to be downloaded.
-      const framework = `-p:TargetFramework=net${Number.parseInt(stdout, 10)}.0`;
+      const framework = `-p:TargetFramework=net${dotnetVersion()}.0`;
       const output = join(folder, "out");
       await built("dotnet", ["build", join(folder, "source"), framework, "--output", output], folder);
       return ["dotnet", join(output, "Quickstart.dll")];
@@ -73,13 +71,20 @@ const languages: readonly Language[] = [
   {
     name: "curl",
     needs: "curl",
-    probe: ["curl", "--version"],
+    isHere: () => succeeds("curl", "--version"),
     command: ["sh", inExamples("curl", "quickstart.sh")],
   },
 ];
 
-const isHere = ({ probe: [file, ...args] }: Language) =>
-  spawnSync(file, args, { stdio: "ignore" }).status === 0;
+function succeeds(file: string, ...args: string[]): boolean {
+  return spawnSync(file, args, { stdio: "ignore" }).status === 0;
+}
+
+/** The SDK's major version; NaN when there is none. */
+function dotnetVersion(): number {
+  const { stdout } = spawnSync("dotnet", ["--version"], { encoding: "utf8" });
+  return Number.parseInt(stdout, 10);
+}
 
 /** Runs a compiler to its end. It keeps what it caches in `folder`. */
 async function built(file: string, args: string[], folder: string): Promise<void> {
@@ -138,42 +143,50 @@ const clientId = "11111111-2222-4333-8444-555555555555";
 const userObjectId = "99999999-8888-4777-8666-555555555555";
 
 let issuer: Issuer;
+let folder: string;
+const here = languages.filter(({ isHere }) => isHere());
+const builds = new Map<Language, Command>();
+const worlds: World[] = [];
 beforeAll(async () => {
   issuer = await startIssuer();
-});
+  folder = await mkdtemp(join(tmpdir(), "quickstart-"));
+  await Promise.all(
+    here.map(async (language) => {
+      const command = (await language.build?.(await mkdtemp(join(folder, "build-")))) ?? language.command;
+      if (command) builds.set(language, command);
+    }),
+  );
+}, 120_000);
 afterAll(async () => {
+  for (const world of worlds) await world[Symbol.asyncDispose]();
   await issuer[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
 });
 
-for (const language of languages) {
-  if (!isHere(language)) {
-    it.skip(`${language.name} was not run: ${language.needs} or newer is not on this machine`, () =>
-      undefined);
-    continue;
-  }
-  describe(`the quickstart in ${language.name}`, () => {
-    let folder: string;
-    let quick: Command;
-    const worlds: World[] = [];
-    beforeAll(async () => {
-      folder = await mkdtemp(join(tmpdir(), "quickstart-"));
-      quick = (await language.build?.(folder)) ?? language.command;
-    }, 120_000);
-    afterAll(async () => {
-      for (const world of worlds) await world[Symbol.asyncDispose]();
-      await rm(folder, { recursive: true, force: true });
-    });
+/** A world whose clocks are the machine's, as the programs' are. */
+async function world(environment: Record<string, string> = {}) {
+  const parts = { clock: systemClock };
+  const made = await startWorld({ parts, environment, emulator: { clock: () => systemClock.now() } });
+  worlds.push(made);
+  return { emulator: made.emulator, client: made.client, url: made.gateways[0]!.url };
+}
 
-    const world = async (environment: Record<string, string> = {}) => {
-      const parts = { clock: systemClock };
-      const made = await startWorld({ parts, environment, emulator: { clock: () => systemClock.now() } });
-      worlds.push(made);
-      return { emulator: made.emulator, client: made.client, url: made.gateways[0]!.url };
-    };
-    const run = ([file, ...args]: Command, environment: Record<string, string>) =>
-      runProgram({ file, args, environment: { NO_PROXY: "*", ...environment } });
+async function run([file, ...args]: Command, environment: Record<string, string>): Promise<Ended> {
+  return runProgram({ file, args, environment: { NO_PROXY: "*", ...environment } });
+}
 
-    it("prints what came of each step, never a whole token, and leaves nothing at the service", async () => {
+for (const { name, needs } of languages.filter((language) => !here.includes(language))) {
+  it.skip(`${name} was not run: ${needs} or newer is not on this machine`, () => undefined);
+}
+
+for (const language of here) {
+  const { name } = language;
+  /** The built program, which starts faster. */
+  const quick = (environment: Record<string, string>) => run(builds.get(language)!, environment);
+
+  it.concurrent(
+    `${name}: prints what came of each step, never a whole token, and leaves nothing at the service`,
+    async () => {
       const { emulator, url } = await world();
       const teams = {
         TEAMS_USER_TOKEN: await emulator.entra.teamsToken({ clientId, userObjectId }),
@@ -181,7 +194,9 @@ for (const language of languages) {
         TEAMS_USER_ID: userObjectId,
       };
       const environment = { GATEWAY_URL: url, API_KEY: developmentKey, ...teams };
-      const { code, stdout, stderr } = await run(language.command, environment);
+      const { code, stdout, stderr } = await (language.command
+        ? run(language.command, environment)
+        : quick(environment));
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
       expectLines(stdout, [...allSteps(url), token("ISSUED")]);
       expect(stdout).not.toMatch(/eyJhbGci[\w-]/);
@@ -198,15 +213,18 @@ for (const language of languages) {
         deleteIdentity: 2,
         exchangeTeamsToken: 1,
       });
-    });
+    },
+  );
 
-    it("issues a user's token for his own identity, by his access token alone", async () => {
+  it.concurrent(
+    `${name}: issues a user's token for his own identity, by his access token alone`,
+    async () => {
       const { emulator, client, url } = await world({
         OIDC_ISSUERS: `${issuer.url} audience=${audience} jwks=${issuer.jwksUrl} identity-claim=acs`,
       });
       const own = (await client.data(CreateIdentityDocument)).createIdentity.identity.id;
       const accessToken = await issuer.token("alice", { acs: own });
-      const { code, stdout, stderr } = await run(quick, { GATEWAY_URL: url, ACCESS_TOKEN: accessToken });
+      const { code, stdout, stderr } = await quick({ GATEWAY_URL: url, ACCESS_TOKEN: accessToken });
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
       expectLines(stdout, [
         headline(url),
@@ -219,90 +237,90 @@ for (const language of languages) {
         token("CACHE"),
       ]);
       expect(emulator.worked("issueAccessToken")).toBe(1);
-    });
+    },
+  );
 
-    it("waits as long as it is told when a limit is reached, and goes on", async () => {
-      // The gateway waits for Azure itself as long as it may, which is shorter than Azure wants.
-      const { emulator, url } = await world({ ACS_TIMEOUT_MS: "1000" });
-      const throttled: FaultKind = { kind: "status", status: 429, headers: { "retry-after": "2" } };
-      emulator.faults.add({ ...throttled, operation: "issueAccessToken", times: 1 });
-      const startedAt = performance.now();
-      const { code, stdout, stderr } = await run(quick, { GATEWAY_URL: url, API_KEY: developmentKey });
-      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-      expect(performance.now() - startedAt).toBeGreaterThan(1_900);
-      expectLines(stdout, [
-        ...allSteps(url),
-        " {3}Left out: TEAMS_USER_TOKEN, TEAMS_CLIENT_ID and TEAMS_USER_ID are not set",
-      ]);
-      const { faulted, worked } = emulator.counts.snapshot().operations.issueAccessToken!;
-      expect({ faulted, worked }).toEqual({ faulted: 1, worked: 2 });
-    });
+  it.concurrent(`${name}: waits as long as it is told when a limit is reached, and goes on`, async () => {
+    // The gateway waits for Azure itself as long as it may, which is shorter than Azure wants.
+    const { emulator, url } = await world({ ACS_TIMEOUT_MS: "2000" });
+    const throttled: FaultKind = { kind: "status", status: 429, headers: { "retry-after": "3" } };
+    emulator.faults.add({ ...throttled, operation: "issueAccessToken", times: 1 });
+    const startedAt = performance.now();
+    const { code, stdout, stderr } = await quick({ GATEWAY_URL: url, API_KEY: developmentKey });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(performance.now() - startedAt).toBeGreaterThan(2_900);
+    expectLines(stdout, [
+      ...allSteps(url),
+      " {3}Left out: TEAMS_USER_TOKEN, TEAMS_CLIENT_ID and TEAMS_USER_ID are not set",
+    ]);
+    const { faulted, worked } = emulator.counts.snapshot().operations.issueAccessToken!;
+    expect({ faulted, worked }).toEqual({ faulted: 1, worked: 2 });
+  });
 
-    it("does not wait for an hour", async () => {
-      const { emulator, url } = await world();
-      const throttled: FaultKind = { kind: "status", status: 429, headers: { "retry-after": "3600" } };
-      emulator.faults.add({ ...throttled, operation: "issueAccessToken" });
-      const ended = await run(quick, { GATEWAY_URL: url, API_KEY: developmentKey });
+  it.concurrent(`${name}: does not wait for an hour`, async () => {
+    const { emulator, url } = await world();
+    const throttled: FaultKind = { kind: "status", status: 429, headers: { "retry-after": "3600" } };
+    emulator.faults.add({ ...throttled, operation: "issueAccessToken" });
+    const ended = await quick({ GATEWAY_URL: url, API_KEY: developmentKey });
+    expectFailure(
+      ended,
+      /^The gateway answers RATE_LIMITED: .+ \(wait 3600 s\) A limit is reached; try again later\.$/,
+    );
+  });
+
+  it.concurrent(`${name}: never repeats the making of an identity`, async () => {
+    const { emulator, url } = await world();
+    emulator.faults.add({ kind: "resetAfter", operation: "createIdentity" });
+    const ended = await quick({ GATEWAY_URL: url, API_KEY: developmentKey });
+    expectFailure(ended, /^The gateway answers UPSTREAM_UNAVAILABLE: .+ try again later\.$/);
+    expect(emulator.worked("createIdentity")).toBe(1);
+  });
+
+  it.concurrent(`${name}: tells in one line that the key is wrong, and what to do`, async () => {
+    const { url } = await world();
+    const ended = await quick({ GATEWAY_URL: url, API_KEY: "not-the-key-of-this-gateway" });
+    expectFailure(
+      ended,
+      /^The gateway answers UNAUTHENTICATED: .+ npm start prints the key, set API_KEY to it\.$/,
+    );
+  });
+
+  it.concurrent.each([
+    ["no key", { API_KEY: "" }, /^Set API_KEY to the key that npm start has printed, or ACCESS_TOKEN /],
+    ["a key that is none", { API_KEY: "two words" }, /^Set API_KEY to the key that npm start has printed/],
+    [
+      "no gateway",
+      { API_KEY: "any", GATEWAY_URL: "http://127.0.0.1:1/graphql" },
+      /^No gateway answers at http:\/\/127\.0\.0\.1:1\/graphql\. Start one with: npm start$/,
+    ],
+    [
+      "no URL",
+      { API_KEY: "any", GATEWAY_URL: "localhost:4000" },
+      /^GATEWAY_URL is not a URL: localhost:4000$/,
+    ],
+  ])(`${name}: tells in one line that there is %s`, async (_what, environment, message) => {
+    expectFailure(await quick(environment), message);
+  });
+
+  it.concurrent(`${name}: takes its key nowhere else, though it is redirected there`, async () => {
+    const paths: (string | undefined)[] = [];
+    const server = createServer((request, response) => {
+      paths.push(request.url);
+      response.writeHead(307, { location: "/elsewhere" }).end("<html>Moved</html>");
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    try {
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`;
+      const ended = await quick({ GATEWAY_URL: url, API_KEY: "a-key" });
       expectFailure(
         ended,
-        /^The gateway answers RATE_LIMITED: .+ \(wait 3600 s\) A limit is reached; try again later\.$/,
+        /^What answers at .+ is not the gateway \(HTTP 307\)\. Is this its GraphQL endpoint\?$/,
       );
-    });
-
-    it("never repeats the making of an identity", async () => {
-      const { emulator, url } = await world();
-      emulator.faults.add({ kind: "resetAfter", operation: "createIdentity" });
-      const ended = await run(quick, { GATEWAY_URL: url, API_KEY: developmentKey });
-      expectFailure(ended, /^The gateway answers UPSTREAM_UNAVAILABLE: .+ try again later\.$/);
-      expect(emulator.worked("createIdentity")).toBe(1);
-    });
-
-    it("tells in one line that the key is wrong, and what to do", async () => {
-      const { url } = await world();
-      const ended = await run(quick, { GATEWAY_URL: url, API_KEY: "not-the-key-of-this-gateway" });
-      expectFailure(
-        ended,
-        /^The gateway answers UNAUTHENTICATED: .+ npm start prints the key, set API_KEY to it\.$/,
-      );
-    });
-
-    it.each([
-      ["no key", { API_KEY: "" }, /^Set API_KEY to the key that npm start has printed, or ACCESS_TOKEN /],
-      ["a key that is none", { API_KEY: "two words" }, /^Set API_KEY to the key that npm start has printed/],
-      [
-        "no gateway",
-        { API_KEY: "any", GATEWAY_URL: "http://127.0.0.1:1/graphql" },
-        /^No gateway answers at http:\/\/127\.0\.0\.1:1\/graphql\. Start one with: npm start$/,
-      ],
-      [
-        "no URL",
-        { API_KEY: "any", GATEWAY_URL: "localhost:4000" },
-        /^GATEWAY_URL is not a URL: localhost:4000$/,
-      ],
-    ])("tells in one line that there is %s", async (_what, environment, message) => {
-      expectFailure(await run(quick, environment), message);
-    });
-
-    it("takes its key nowhere else, though it is redirected there", async () => {
-      const paths: (string | undefined)[] = [];
-      const server = createServer((request, response) => {
-        paths.push(request.url);
-        response.writeHead(307, { location: "/elsewhere" }).end("<html>Moved</html>");
-      });
-      server.listen(0, "127.0.0.1");
-      await once(server, "listening");
-      try {
-        const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`;
-        const ended = await run(quick, { GATEWAY_URL: url, API_KEY: "a-key" });
-        expectFailure(
-          ended,
-          /^What answers at .+ is not the gateway \(HTTP 307\)\. Is this its GraphQL endpoint\?$/,
-        );
-        expect(paths).toEqual(["/graphql"]);
-      } finally {
-        server.closeAllConnections();
-        server.close();
-      }
-    });
+      expect(paths).toEqual(["/graphql"]);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
   });
 }
