@@ -8,6 +8,7 @@ namespace AcsTokenGateway;
 public sealed record Identity(string Id);
 
 /// <param name="Token">Keep it secret: whoever has it chats and calls as the identity.</param>
+/// <param name="ExpiresOn">When it expires.</param>
 /// <param name="Source">ISSUED or CACHE.</param>
 public sealed record AccessToken(string Token, DateTimeOffset ExpiresOn, string Source);
 
@@ -22,6 +23,7 @@ public sealed record DeletedIdentity(string DeletedId);
 public sealed record ExchangedToken(AccessToken AccessToken);
 
 /// <summary>Sends operations to one gateway. Make one and keep it: it is safe for many threads.</summary>
+/// <param name="url">The gateway's GraphQL endpoint.</param>
 /// <param name="header">"x-api-key" for a service, "authorization" for a user.</param>
 /// <param name="credential">The API key, or "Bearer " and the user's access token.</param>
 public sealed class GatewayClient(Uri url, string header, string credential) : IDisposable
@@ -45,7 +47,7 @@ public sealed class GatewayClient(Uri url, string header, string credential) : I
         Timeout = TimeSpan.FromSeconds(35),
     };
 
-    /// <summary>A new identity, with scopes also a token for it in the same call. Never sent twice: see Send.</summary>
+    /// <summary>A new identity, with scopes also a token for it in the same call. Never sent twice: see SendAsync.</summary>
     public Task<CreatedIdentity> CreateIdentityAsync(
         IReadOnlyList<string>? scopes = null, int? expiresInMinutes = null, CancellationToken cancellationToken = default)
     {
