@@ -118,10 +118,6 @@ export default tseslint.config(
     rules: { "no-console": "off" },
   },
   {
-    files: ["examples/**/*.mjs"],
-    languageOptions: { globals: { fetch: "readonly", AbortSignal: "readonly" } },
-  },
-  {
     files: ["src/**/*.ts"],
     rules: {
       "no-restricted-properties": [

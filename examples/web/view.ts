@@ -97,7 +97,8 @@ export class View {
 function chip(text: string, kind = ""): HTMLSpanElement {
   const made = document.createElement("span");
   made.className = `chip ${kind}`;
-  made.textContent = text;
+  // Long codes may break after their underscores.
+  made.append(...text.split(/(?<=_)/).flatMap((part) => [part, document.createElement("wbr")]));
   return made;
 }
 
