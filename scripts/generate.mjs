@@ -1,4 +1,4 @@
-/** `npm run codegen [-- --check]`: schema.graphql from the classes, and the clients' types from it; or are they fresh? */
+/** `npm run codegen [-- --check]`: schema.graphql from the classes, the clients' types and the reference pages from it; or are they fresh? */
 import {
   cpSync,
   existsSync,
@@ -13,6 +13,7 @@ import { dirname, join } from "node:path";
 import { ensureBuilt, program } from "./lib/build.mjs";
 import { ensureInstalled } from "./lib/install.mjs";
 import { main, Problem, root, say } from "./lib/project.mjs";
+import { referencePages } from "./lib/reference/pages.mjs";
 import { commandFile, mustRun } from "./lib/run.mjs";
 
 const schema = "schema.graphql";
@@ -48,6 +49,10 @@ async function generateInto(folder) {
     stdio: ["ignore", "pipe", "pipe"],
   });
   writeFileSync(join(folder, schema), sdl.stdout);
+  for (const [page, text] of await referencePages(sdl.stdout)) {
+    mkdirSync(dirname(join(folder, page)), { recursive: true });
+    writeFileSync(join(folder, page), text);
+  }
   cpSync(join(root, "codegen.yml"), join(folder, "codegen.yml"));
   const documents = readdirSync(join(root, "operations")).filter((name) => name.endsWith(".graphql"));
   for (const name of documents) {
@@ -61,7 +66,8 @@ async function generateInto(folder) {
 }
 
 function files(folder) {
-  return [schema, ...readdirSync(join(folder, generated)).map((name) => join(generated, name))];
+  const inFolder = (name) => readdirSync(join(folder, name)).map((file) => join(name, file));
+  return [schema, ...inFolder(generated), ...inFolder("docs")];
 }
 
 function read(path) {

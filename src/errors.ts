@@ -1,41 +1,114 @@
 /** The errors that callers of the gateway can get: a union of codes, and what each caller can do about it. */
 
+/** What there is to know of an error code; the texts are Markdown, for the documentation. */
+export interface CodeFacts {
+  /** The HTTP status that it is answered with. */
+  readonly status: number;
+  /** What has happened. */
+  readonly means: string;
+  /** What whoever gets it can do. */
+  readonly remedy: string;
+  /** Whether the same request may succeed if it is sent again. */
+  readonly retry: "never" | "later" | "at once";
+  /** What `extensions` says beside the code. */
+  readonly data?: readonly (keyof ErrorData)[];
+}
+
 /**
- * Every `extensions.code` of an operation that fails, its HTTP status, and what the caller can do. GraphQL's own
- * parse and validation errors keep Apollo Server's codes (`GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`); what
- * is no GraphQL request has the codes of `server/http-refusal.ts`.
+ * Every `extensions.code` of an operation that fails. GraphQL's own parse and validation errors keep Apollo Server's
+ * codes (`GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED`); what is no GraphQL request has the codes of
+ * `server/http-refusal.ts`.
  */
-const statusByCode = {
-  /** An argument is out of range or malformed; `argument` names it. Correct it; the same request never succeeds. */
-  BAD_USER_INPUT: 400,
-  /** The operation is too large; the message says how, `limit` the most that is allowed. Split it. */
-  OPERATION_TOO_COMPLEX: 400,
-  /** No credential, or one that is not valid. Send `Authorization: Bearer` with an access token, or `x-api-key`. */
-  UNAUTHENTICATED: 401,
-  /** The caller is known but may not do this: not its own identity, not its scopes, not its right. Do not retry. */
-  FORBIDDEN: 403,
-  /** No such identity in this resource: never made here, or deleted. Create one; do not retry. */
-  IDENTITY_NOT_FOUND: 404,
-  /** A revocation overtook the issuance again and again. Retry when the revocations are over. */
-  TOKEN_REVOKED_DURING_ISSUE: 409,
-  /** The caller, its address or the resource has reached a limit. Retry after `retryAfterSeconds`. */
-  RATE_LIMITED: 429,
-  /** A fault of the gateway, in its log under `errorId`. Report that id. */
-  INTERNAL_SERVER_ERROR: 500,
-  /** Azure refused the gateway itself (credentials, role, api-version). The operator must act; do not retry. */
-  UPSTREAM_REJECTED: 502,
-  /** Azure did not answer, or not in time, or not sensibly. Retry with back-off. */
-  UPSTREAM_UNAVAILABLE: 503,
-  /** Azure has revoked or deleted, but the shared cache could not be cleared. Send the same mutation again. */
-  CACHE_UNAVAILABLE: 503,
-  /** The directory of users' identities does not answer. Retry with back-off; who was served lately still is. */
-  DIRECTORY_UNAVAILABLE: 503,
-  /** The issuer of the access token does not tell its keys, so nobody can be recognised by one. Retry with back-off. */
-  ISSUER_UNAVAILABLE: 503,
-} as const;
+export const errorCodes = {
+  BAD_USER_INPUT: {
+    status: 400,
+    means: "An argument is out of range or malformed.",
+    remedy: "Correct the argument that `argument` names.",
+    retry: "never",
+    data: ["argument"],
+  },
+  OPERATION_TOO_COMPLEX: {
+    status: 400,
+    means: "The operation is too deep, too long or too dear; the message says which.",
+    remedy: "Split it. `limit` is the most that is allowed, `cost` what it would have cost.",
+    retry: "never",
+    data: ["cost", "limit"],
+  },
+  UNAUTHENTICATED: {
+    status: 401,
+    means: "There is no credential, or one that is not valid; the message says why.",
+    remedy: "Send `Authorization: Bearer` with a valid access token, or `x-api-key` with a valid key.",
+    retry: "never",
+  },
+  FORBIDDEN: {
+    status: 403,
+    means: "The caller is known, and may not do this: not its own identity, not its scopes, not its right.",
+    remedy: "Ask for what is yours, for scopes that you may have, or the operator for the right.",
+    retry: "never",
+  },
+  IDENTITY_NOT_FOUND: {
+    status: 404,
+    means: "The resource has no such identity: it was deleted, or is another resource's.",
+    remedy: "Create one. A user leaves `identityId` out, and gets one.",
+    retry: "never",
+  },
+  TOKEN_REVOKED_DURING_ISSUE: {
+    status: 409,
+    means: "Revocations overtook the issuance three times.",
+    remedy: "Try again when they are over.",
+    retry: "later",
+  },
+  RATE_LIMITED: {
+    status: 429,
+    means: "The caller, its address or the whole resource has reached a limit.",
+    remedy: "Wait `retryAfterSeconds`, which is in the header `retry-after` as well.",
+    retry: "later",
+    data: ["retryAfterSeconds", "limit"],
+  },
+  INTERNAL_SERVER_ERROR: {
+    status: 500,
+    means: "A fault of the gateway.",
+    remedy: "Report `errorId`: the operator finds the cause in the log under it.",
+    retry: "later",
+    data: ["errorId"],
+  },
+  UPSTREAM_REJECTED: {
+    status: 502,
+    means: "Azure refused the gateway itself: its credential, its role, its api-version.",
+    remedy: "The operator must act.",
+    retry: "never",
+  },
+  UPSTREAM_UNAVAILABLE: {
+    status: 503,
+    means: "Azure did not answer, or not in time, or not sensibly.",
+    remedy: "Retry with back-off. After `createIdentity` an identity may have been made.",
+    retry: "later",
+    data: ["retryAfterSeconds"],
+  },
+  CACHE_UNAVAILABLE: {
+    status: 503,
+    means: "Azure has revoked or deleted, and the shared cache could not be told.",
+    remedy: "Send the same mutation again, until it succeeds.",
+    retry: "at once",
+  },
+  DIRECTORY_UNAVAILABLE: {
+    status: 503,
+    means: "The directory of users' identities does not answer. Whoever was served lately still is.",
+    remedy: "Retry with back-off.",
+    retry: "later",
+    data: ["retryAfterSeconds"],
+  },
+  ISSUER_UNAVAILABLE: {
+    status: 503,
+    means: "The issuer of the access token does not tell its keys, so nobody can be recognised by one.",
+    remedy: "Retry with back-off.",
+    retry: "later",
+    data: ["retryAfterSeconds"],
+  },
+} as const satisfies Readonly<Record<string, CodeFacts>>;
 
 /** The codes of {@link GatewayError}. */
-export type ErrorCode = keyof typeof statusByCode;
+export type ErrorCode = keyof typeof errorCodes;
 
 /** What an error says beside its code. Plain data that is safe to show to the caller. */
 export interface ErrorData {
@@ -67,7 +140,7 @@ export class GatewayError extends Error {
   constructor(code: ErrorCode, message: string, data: ErrorData = {}) {
     super(message);
     this.code = code;
-    const status = statusByCode[code];
+    const { status } = errorCodes[code];
     const headers = new Map<string, string>();
     if (data.retryAfterSeconds !== undefined) headers.set("retry-after", String(data.retryAfterSeconds));
     // RFC 9110, section 11.6.1, and RFC 6750, section 3.

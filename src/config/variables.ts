@@ -23,79 +23,110 @@ import {
 /** Every variable. */
 export const variables = z.object({
   NODE_ENV: z.string().optional().describe("`production` turns on the production rules"),
-  HOST: z.string().min(1).optional().describe("address to listen on; 127.0.0.1, in production 0.0.0.0"),
+  HOST: z.string().min(1).optional().describe("address to listen on"),
   PORT: wholeNumber(0, 65535).default(4000).describe("port to listen on; 0 takes a free one"),
-  ACS_CONNECTION_STRING: connectionString.optional().describe("the ACS resource with its access key"),
+  ACS_CONNECTION_STRING: connectionString
+    .optional()
+    .describe(
+      "the resource with its access key: `endpoint=https://<resource>.communication.azure.com/;accesskey=…`. Plain http for this machine only, and never in production",
+    ),
   ACS_ENDPOINT: url(["https:"], "https://<resource>.communication.azure.com")
     .optional()
-    .describe("the ACS resource, used with Entra credentials (DefaultAzureCredential)"),
+    .describe(
+      "the resource's https endpoint, used with Entra credentials: `DefaultAzureCredential` reads its own variables, such as `AZURE_CLIENT_ID`",
+    ),
   ACS_RESOURCE_ID: z
     .uuid("must be the resource's immutable id, a GUID")
     .optional()
-    .describe("refuses other resources' identities from the first request on; learned from Azure otherwise"),
+    .describe(
+      "the resource's immutable id (a GUID): identities of other resources are refused without asking Azure, from the first request on",
+    ),
   // A revocation that dies half way must stay pending for longer than itself and an issuance: one minute in all.
   ACS_TIMEOUT_MS: wholeNumber(1_000, 20_000)
     .default(10_000)
-    .describe("deadline of a call to Azure, all attempts"),
+    .describe("deadline of a call to Azure with all its attempts, 1000 to 20000"),
   ACS_MAX_CONNECTIONS: wholeNumber(1, 1_000)
     .default(100)
-    .describe("connections to Azure at once; each operation uses half of them at most"),
+    .describe(
+      "connections to Azure at once, 1 to 1000; each operation uses half of them at most, so that one that hangs leaves some to the others",
+    ),
   ACS_RATE_LIMIT: wholeNumber(1, 1_000_000)
     .default(defaultIssuances)
-    .describe("issuances that Azure allows the resource in 30 seconds; other operations in proportion"),
+    .describe(
+      "issuances that Azure allows the resource in 30 seconds (it raises the limit on request), 1 to 1000000; the other operations' limits are taken in proportion",
+    ),
   REPLICAS: wholeNumber(1, 1_000)
     .default(3)
     .describe(
-      "gateways that share the resource: while Redis is away each keeps to its share of Azure's limit",
+      "how many gateways share the resource, 1 to 1000: while Redis is away each keeps to its share of the limit",
     ),
   REDIS_URL: redisUrl
     .optional()
-    .describe("the cache that replicas share; without it each process has its own"),
-  REDIS_SENTINEL_PASSWORD: z.string().optional().describe("the password of the sentinels, if they have one"),
+    .describe(
+      "`redis://host:6379/0`, `redis-sentinel://host:26379,host:26379/0#primary-name` or `redis-cluster://host:6379,host:6379`; with TLS `rediss…`; `user:password@` before the first host. Redis 7 or newer, which must answer when the gateway starts; see [Redis](redis.md). Without it, each process has a cache of its own",
+    ),
+  REDIS_SENTINEL_PASSWORD: z
+    .string()
+    .optional()
+    .describe("the password of the sentinels themselves, if they have one"),
   // A primary that is silent for longer must have been given up before another is promoted.
   REDIS_TIMEOUT_MS: wholeNumber(10, 1_000)
     .default(250)
-    .describe("the longest that a request waits for Redis"),
-  REDIS_KEY_PREFIX: z.string().max(64).default("acsgw:").describe("starts every key in Redis"),
+    .describe("the longest that a request waits for Redis, 10 to 1000"),
+  REDIS_KEY_PREFIX: z.string().max(64).default("acsgw:").describe("starts every key, at most 64 characters"),
   TOKEN_ENCRYPTION_KEYS: encryptionKeys
     .optional()
-    .describe("the key ring for cached tokens; this or a file is required in production with Redis"),
+    .describe(
+      "`<key id>:<base64 of 32 bytes>`, several separated by commas or newlines: the first seals, all open. This or the file is required in production with Redis",
+    ),
   TOKEN_ENCRYPTION_KEYS_FILE: encryptionKeysFile
     .optional()
-    .describe("a file with the key ring, read again when it changes and at SIGHUP"),
+    .describe(
+      "a file with the same text instead, which is [read again](#rotating-the-encryption-keys) when it changes",
+    ),
   MIN_REMAINING_MINUTES: wholeNumber(11, 59)
     .default(15)
-    .describe("a cached token with less life left is not served; ACS clients refresh below 10 minutes"),
+    .describe(
+      "a cached token with less life left is not served, 11 to 59. The ACS client SDK refreshes below 10 minutes",
+    ),
   MAX_CACHED_IDENTITIES: wholeNumber(1, 10_000_000)
     .default(50_000)
-    .describe("bound of the cache without Redis"),
+    .describe(
+      "bound of the cache without Redis, 1 to 10000000: the least recently used identities are forgotten first",
+    ),
   API_KEYS: apiKeys
     .optional()
-    .describe("the services that may call; in production some callers must be configured"),
+    .describe(
+      "the services that may call: `<name>:<SHA-256 of the key, hex> rights=…`, several separated by commas. `npx acs-token-gateway new-key <name>` makes one. In production some callers must be configured: this, the file or issuers",
+    ),
   API_KEYS_FILE: apiKeysFile
     .optional()
-    .describe("a file with the API keys, read again when it changes and at SIGHUP"),
+    .describe("a file with the same text instead, read again every 5 seconds and at `SIGHUP`"),
   DEVELOPMENT_API_KEY: z
     .string()
     .min(16, "must have at least 16 characters")
     .optional()
-    .describe("the development key, instead of a new one at each start; refused in production"),
-  OIDC_ISSUERS: oidcIssuers.optional().describe("the issuers whose access tokens recognise the app's users"),
+    .describe("the development key, 16 characters or more, which may do everything. Refused in production"),
+  OIDC_ISSUERS: oidcIssuers
+    .optional()
+    .describe(
+      "the issuers whose access tokens recognise the users of your app: `https://login.example.com audience=… …`, several separated by commas",
+    ),
   DATABASE_URL: databaseUrl
     .optional()
-    .describe("PostgreSQL for the directory of users' identities; a folder of its own otherwise"),
+    .describe(
+      "PostgreSQL 12 or newer, which any number of gateways share: `postgres://user:password@host:5432/database?sslmode=verify-full`",
+    ),
   DIRECTORY_PATH: path
     .optional()
-    .describe("the folder of the directory of users' identities without DATABASE_URL; .acs-token-gateway"),
+    .describe("the folder of the embedded directory, which one gateway has to itself"),
   MAX_DEVICES: wholeNumber(0, 1_000)
     .default(10)
-    .describe("identities that a user may have beside his own, one per device label"),
-  CALLER_REQUESTS_PER_MINUTE: wholeNumber(1, 10_000_000)
-    .default(600)
-    .describe("requests of one user; an API key may have a limit of its own, and has none otherwise"),
+    .describe("identities that a user may have beside his own, one for each device label, 0 to 1000"),
+  CALLER_REQUESTS_PER_MINUTE: wholeNumber(1, 10_000_000).default(600).describe("requests of one user"),
   ADDRESS_REQUESTS_PER_MINUTE: wholeNumber(1, 10_000_000)
     .default(6_000)
-    .describe("requests from one address, or from one /64 of IPv6"),
+    .describe("requests from one address, or one /64 of IPv6, without an API key"),
   CALLER_ISSUANCES_PER_MINUTE: wholeNumber(1, 10_000_000)
     .default(30)
     .describe("calls to Azure that one user can cause"),
@@ -104,27 +135,41 @@ export const variables = z.object({
     .describe("calls to Azure that users at one address can cause"),
   TRUSTED_PROXIES: networks
     .optional()
-    .describe("proxies whose x-forwarded-for is believed; none when left out"),
+    .describe(
+      "proxies whose `x-forwarded-for` is believed: addresses, networks (`10.0.0.0/8`), `loopback`, `linklocal`, `uniquelocal`, separated by commas",
+    ),
   TLS_CERT_FILE: path
     .optional()
-    .describe("the certificate chain (PEM) to serve TLS with, read again when it changes"),
+    .describe(
+      "the certificate chain (PEM) to serve TLS with; plain HTTP without it. Read again when it changes and at `SIGHUP`",
+    ),
   TLS_KEY_FILE: path.optional().describe("its private key (PEM)"),
-  MAX_CONNECTIONS: wholeNumber(1, 1_000_000).default(10_000).describe("connections from clients at once"),
+  MAX_CONNECTIONS: wholeNumber(1, 1_000_000)
+    .default(10_000)
+    .describe(
+      "connections from clients at once, 1 to 1000000. Above 90 % of it those that wait for a next request are closed, the longest idle first. Times `BODY_LIMIT_BYTES` it bounds the memory that half-sent bodies can hold",
+    ),
   OPERATION_TIMEOUT_MS: wholeNumber(1_000, 120_000)
     .default(30_000)
-    .describe("the longest that an operation may take as a whole"),
-  OPERATIONS_FILE: path.optional().describe("the list of operations that clients may send by id"),
+    .describe("the longest that an operation may take as a whole, 1000 to 120000"),
+  OPERATIONS_FILE: path
+    .optional()
+    .describe("a [list of operations](access.md#only-listed-operations) that clients may send by id"),
   ONLY_LISTED_OPERATIONS: yesOrNo.default(false).describe("refuse every operation that is not in that list"),
   AUDIT_LOG: auditLog
     .optional()
-    .describe("where the audit goes: stdout, stderr, off or a file; stdout in production, off otherwise"),
-  CORS_ORIGINS: origins.optional().describe("browser origins that may call; none when left out"),
-  BODY_LIMIT_BYTES: wholeNumber(1_024, 10_485_760).default(102_400).describe("the largest request body"),
-  EXPLORER: yesOrNo.optional().describe("serve Sandbox and /explorer; default true, in production false"),
+    .describe("where [the audit](access.md#the-audit) goes: `stdout`, `stderr`, `off` or a file"),
+  CORS_ORIGINS: origins.optional().describe("browser origins that may call, separated by commas, or `*`"),
+  BODY_LIMIT_BYTES: wholeNumber(1_024, 10_485_760)
+    .default(102_400)
+    .describe("the largest request body, 1024 to 10485760"),
+  EXPLORER: yesOrNo
+    .optional()
+    .describe("serve `/explorer` and Apollo Sandbox; in production introspection too"),
   LOG_LEVEL: z
     .enum(logLevels, `must be one of ${logLevels.join(", ")}`)
     .default("info")
-    .describe("how much is logged"),
+    .describe("fatal, error, warn, info, debug, trace or silent. The log is JSON lines on stderr"),
 });
 
 /** The values of all variables. */
@@ -149,10 +194,33 @@ export function unknownVariables(names: readonly string[]): string[] {
     .map((name) => `${name} is not a variable of the gateway. Known are ${known.join(", ")}.`);
 }
 
-/** Every variable with its meaning, for `--help` and the documentation. */
-export function describeVariables(): { readonly name: string; readonly meaning: string }[] {
+/** What a variable that is left out amounts to, where no value says it. */
+const otherwise: Partial<Record<keyof Variables, string>> = {
+  ACS_RESOURCE_ID: "learned",
+  DEVELOPMENT_API_KEY: "made up at each start",
+  AUDIT_LOG: "stdout in production, else off",
+  DIRECTORY_PATH: "`.acs-token-gateway`",
+  TOKEN_ENCRYPTION_KEYS: "made up at each start",
+  REDIS_KEY_PREFIX: "`acsgw:`",
+  HOST: "127.0.0.1; in production 0.0.0.0",
+  CORS_ORIGINS: "none",
+  TRUSTED_PROXIES: "none",
+  EXPLORER: "true; in production false",
+};
+
+/** Every variable with its default and its meaning in Markdown, for the documentation. */
+export function describeVariables(): readonly {
+  readonly name: string;
+  readonly default: string;
+  readonly meaning: string;
+}[] {
   return Object.entries(variables.shape).map(([name, schema]) => ({
     name,
+    default: otherwise[name as keyof Variables] ?? defaultOf(schema),
     meaning: schema.description ?? "",
   }));
+}
+
+function defaultOf(schema: z.ZodType): string {
+  return schema instanceof z.ZodDefault ? String(schema.def.defaultValue) : "";
 }

@@ -1,35 +1,40 @@
 /** A request that is refused before GraphQL sees it: a stable code, its HTTP status and what the client can do. */
 
-/** Every `extensions.code` with which the HTTP room itself answers, and its status. */
-const statusByRefusal = {
-  /** The request is malformed; the message says what is wrong. */
-  BAD_REQUEST: 400,
-  /** Nothing is served at this path. */
-  NOT_FOUND: 404,
-  /** The gateway serves the operations of a list, and this is none of them. The operator adds it; do not retry. */
-  OPERATION_NOT_LISTED: 403,
-  /** No operation has this id. 200 as Apollo Server answers it: clients then send the whole document. */
-  PERSISTED_QUERY_NOT_FOUND: 200,
-  /** The path exists, the method does not; `Allow` lists those that do. */
-  METHOD_NOT_ALLOWED: 405,
-  /** The request did not arrive within the time given to it. */
-  REQUEST_TIMEOUT: 408,
-  /** The body is larger than the configured limit. */
-  PAYLOAD_TOO_LARGE: 413,
-  /** The body is not `application/json` in UTF-8, or is compressed. */
-  UNSUPPORTED_MEDIA_TYPE: 415,
-  /** `Expect` asks for something other than `100-continue`. */
-  EXPECTATION_FAILED: 417,
-  /** URL and headers together are too large. */
-  REQUEST_HEADER_FIELDS_TOO_LARGE: 431,
-  /** A fault of the gateway, in its log under `errorId`. */
-  INTERNAL_SERVER_ERROR: 500,
-  /** The operation took too long. What it has begun may still take effect: creating, revoking and deleting go on. */
-  OPERATION_TIMEOUT: 504,
+/** Every `extensions.code` with which the HTTP room itself answers, its status, and what it means (Markdown, for the documentation). */
+export const refusals = {
+  BAD_REQUEST: { status: 400, means: "The request is malformed; the message says what is wrong." },
+  NOT_FOUND: { status: 404, means: "Nothing is served at this path." },
+  OPERATION_NOT_LISTED: {
+    status: 403,
+    means:
+      "The gateway serves the operations of a list, and this is none of them. The operator adds it; do not retry.",
+  },
+  PERSISTED_QUERY_NOT_FOUND: {
+    status: 200,
+    means: "No operation has this id. 200 as Apollo Server answers it: clients then send the whole document.",
+  },
+  METHOD_NOT_ALLOWED: {
+    status: 405,
+    means: "The path exists, the method does not; `Allow` lists those that do.",
+  },
+  REQUEST_TIMEOUT: { status: 408, means: "The request did not arrive within the time given to it." },
+  PAYLOAD_TOO_LARGE: { status: 413, means: "The body is larger than the configured limit." },
+  UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    means: "The body is not `application/json` in UTF-8, or is compressed.",
+  },
+  EXPECTATION_FAILED: { status: 417, means: "`Expect` asks for something other than `100-continue`." },
+  REQUEST_HEADER_FIELDS_TOO_LARGE: { status: 431, means: "URL and headers together are too large." },
+  INTERNAL_SERVER_ERROR: { status: 500, means: "A fault of the gateway, in its log under `errorId`." },
+  OPERATION_TIMEOUT: {
+    status: 504,
+    means:
+      "The operation took too long. What it has begun may still take effect: creating, revoking and deleting go on.",
+  },
 } as const;
 
 /** The codes of {@link HttpRefusal}. */
-export type RefusalCode = keyof typeof statusByRefusal;
+export type RefusalCode = keyof typeof refusals;
 
 /** Thrown where a request is refused; answered in one place. The message is shown to the client. */
 export class HttpRefusal extends Error {
@@ -45,7 +50,7 @@ export class HttpRefusal extends Error {
     readonly errorId?: string,
   ) {
     super(message);
-    this.status = statusByRefusal[code];
+    this.status = refusals[code].status;
   }
 }
 
