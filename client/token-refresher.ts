@@ -60,8 +60,8 @@ interface Data {
 }
 
 const accept = "application/graphql-response+json, application/json";
-/** With less life than this the credential takes a token for one that expires soon, and asks again and again. */
-const shortMs = 600_000;
+/** The credential asks ten minutes before the end, five minutes before it, and so on, ever faster: from here on it is held back. */
+const shortMs = 299_000;
 /** The shortest time between two requests for what is short all the same. */
 const spacingMs = 30_000;
 

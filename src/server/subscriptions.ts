@@ -6,6 +6,7 @@ import {
   type ApolloServerPlugin,
   type BaseContext,
   type GraphQLRequestListener,
+  type GraphQLResponse,
 } from "@apollo/server";
 import {
   GraphQLError,
@@ -14,6 +15,7 @@ import {
   type ExecutionResult,
   type FormattedExecutionResult,
   type GraphQLFormattedError,
+  type OperationDefinitionNode,
 } from "graphql";
 import { print } from "graphql-sse";
 import { GatewayError } from "../errors";
@@ -48,7 +50,7 @@ export class Subscriptions {
     const listener: GraphQLRequestListener<TContext> = {
       // Here, and not where a plugin answers, because what is thrown here is answered as any other error.
       didResolveOperation: async ({ operation, document, request, contextValue, schema }) => {
-        if (operation?.operation !== OperationTypeNode.SUBSCRIPTION) return;
+        if (!isSubscription(operation)) return;
         if (!mayStream(request.http?.headers.get("accept"))) throw notAcceptable();
         if (this.#open.size >= this.maxOpen) throw tooMany();
         const result = await subscribe({
@@ -63,15 +65,7 @@ export class Subscriptions {
         }
         if (request.http) this.#accepted.set(request.http, result);
       },
-      responseForOperation: ({ operation }) =>
-        Promise.resolve(
-          operation.operation === OperationTypeNode.SUBSCRIPTION
-            ? {
-                http: { headers: new HeaderMap() },
-                body: { kind: "single", singleResult: { data: null } },
-              }
-            : null,
-        ),
+      responseForOperation: ({ operation }) => Promise.resolve(isSubscription(operation) ? accepted() : null),
     };
     const started = Promise.resolve(listener);
     return { requestDidStart: () => started };
@@ -148,6 +142,19 @@ export function asEvents(json: string): string {
 function nextEvent(result: FormattedExecutionResult): string {
   // The library's type wants errors as they were thrown; what it prints is JSON.
   return print({ event: "next", data: result as ExecutionResult });
+}
+
+/** Apollo Server asks about an operation that it has not found, too, whatever its types say. */
+function isSubscription(operation: OperationDefinitionNode | undefined): boolean {
+  return operation?.operation === OperationTypeNode.SUBSCRIPTION;
+}
+
+/** In the place of an answer, which the events will be. */
+function accepted(): Pick<GraphQLResponse, "body"> & { http: { headers: HeaderMap } } {
+  return {
+    http: { headers: new HeaderMap() },
+    body: { kind: "single", singleResult: { data: null } },
+  };
 }
 
 function notAcceptable(): GraphQLError {

@@ -90,7 +90,7 @@ it("gives a user one identity more for each device, up to a number", async () =>
   expect((await issue(carol, `identityId: "${phone}", scopes: [CHAT]`)).accessToken.source).toBe("CACHE");
   for (let count = 2; count <= 10; count++) await identityOf(carol, `device ${count}`);
   expect(await carol.error('{ viewer { identity(device: "one more") { id } } }')).toMatchObject({
-    extensions: { code: "BAD_USER_INPUT", argument: "device.device" },
+    extensions: { code: "BAD_USER_INPUT", argument: "device" },
   });
   const { viewer: seen } = await carol.data<Viewer, object>(viewer);
   expect(seen.identities).toHaveLength(11);

@@ -246,8 +246,10 @@ describe("when nobody waits", () => {
 
   it("keeps a credential alive that a refresher as everybody writes it would let die, and does not loop on short tokens", async () => {
     const run = promisify(execFile);
-    const start = (before: Front, kind: string, forMs: number) =>
-      run(process.execPath, [join(__dirname, "credential.mjs"), before.url, kind, String(forMs)]);
+    const start = (before: Front, kind: string, forMs: number, enoughSeconds: number) => {
+      const args = [before.url, kind, String(forMs), String(enoughSeconds)];
+      return run(process.execPath, [join(__dirname, "credential.mjs"), ...args]);
+    };
     // The credential renews ten minutes before the end: with these tokens a second after its start.
     const almostTenMinutes = 601;
     await using naive = await startFront(world.client.url);
@@ -261,9 +263,9 @@ describe("when nobody waits", () => {
     await using short = await startFront(world.client.url);
     short.faults.push(...Array.from({ length: 100 }, () => shortToken(4)));
     const [theirs, ours, onShort] = await Promise.allSettled([
-      start(naive, "naive", 6_000),
-      start(front, "ours", 4_500),
-      start(short, "ours", 6_000),
+      start(naive, "naive", 15_000, 3_500),
+      start(front, "ours", 15_000, 3_500),
+      start(short, "ours", 5_000, 3_500),
     ]);
     expect(theirs).toMatchObject({
       status: "rejected",

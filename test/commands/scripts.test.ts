@@ -72,7 +72,7 @@ describe("the build", () => {
 
   beforeAll(async () => {
     copy = await mkdtemp(join(tmpdir(), "acs-token-gateway-build-"));
-    const parts = ["src", "bin", "emulator", "operations", "scripts"];
+    const parts = ["src", "bin", "emulator", "operations", "scripts", "client"];
     const files = ["package.json", "package-lock.json", "tsconfig.json", "tsconfig.build.json"];
     for (const part of [...parts, ...files])
       await cp(join(root, part), join(copy, part), { recursive: true });

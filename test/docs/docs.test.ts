@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, it } from "@jest/globals";
-import { buildSchema, parse, validate, type DocumentNode } from "graphql";
+import { buildSchema, Kind, parse, validate, type DocumentNode } from "graphql";
 import { describeVariables } from "../../src/config/variables";
 import { errorCodes } from "../../src/errors";
 import { refusals } from "../../src/server/http-refusal";
@@ -76,7 +76,7 @@ it("has GraphQL that the schema knows", () => {
   for (const page of pages) {
     for (const [, text = ""] of read(page).matchAll(/^```graphql\n([^]*?)^```/gm)) {
       const document: DocumentNode = parse(text);
-      const isOperation = document.definitions.some(({ kind }) => kind === "OperationDefinition");
+      const isOperation = document.definitions.some(({ kind }) => kind === Kind.OPERATION_DEFINITION);
       if (isOperation) expect([page, validate(schema, document)]).toEqual([page, []]);
     }
     for (const [, json = ""] of read(page).matchAll(/'(\{"query":.*?\})'/g)) {
