@@ -113,6 +113,28 @@ describe("the explorer in Chromium", () => {
     expect(complaints).toEqual([]);
   }, 60_000);
 
+  it("shows the events of a subscription as they come, and stops when told", async () => {
+    await using opened = await openPage(browser, origin);
+    const { page, complaints } = opened;
+    await show(page);
+    const { identity } = (await run(page)).data.createIdentity!;
+    await openTab(page, "TokenRevoked");
+    await filled(page, identity.id);
+    await page.getByRole("button", { name: /^Execute query/ }).click();
+    await page.getByRole("button", { name: /^Stop query/ }).waitFor();
+    const revoke = `mutation { revokeTokens(input: { identityId: "${identity.id}" }) { effectiveBy } }`;
+    const told = shown(page, '"cause":"REVOKED"');
+    // The button does not tell when the stream is open.
+    let over = false;
+    await Promise.all([
+      told.finally(() => (over = true)),
+      eventually(async () => over || (await world.client.send(revoke)).errors !== undefined),
+    ]);
+    await page.getByRole("button", { name: /^Stop query/ }).click();
+    await page.getByRole("button", { name: /^Execute query/ }).waitFor();
+    expect(complaints).toEqual([]);
+  }, 60_000);
+
   it("fills it in when the answer comes after the next operation was opened", async () => {
     await using opened = await openPage(browser, origin);
     const { page } = opened;
