@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import { endWithParent } from "./end-with-parent";
+import { freePort } from "./redis-server";
 
 export interface OidcServer extends AsyncDisposable {
   readonly issuer: string;
@@ -20,7 +21,7 @@ export interface OidcServer extends AsyncDisposable {
 
 /** Starts it on a free loopback port. Its tokens' audience is `api://gateway`. */
 export async function startOidcServer(): Promise<OidcServer> {
-  let port = 0;
+  const port = await freePort();
   let child: ChildProcess;
   let lines: Interface;
   const answer = async (): Promise<unknown> => {
@@ -40,7 +41,7 @@ export async function startOidcServer(): Promise<OidcServer> {
     });
     endWithParent(child);
     lines = createInterface({ input: child.stdout! });
-    port = Number(await answer());
+    await answer();
   };
   const stop = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
