@@ -38,6 +38,7 @@ export class Subscriptions {
   /** What was accepted and is not yet streamed, by its request: of the context Apollo Server makes a copy. */
   readonly #accepted = new WeakMap<HTTPGraphQLRequest, Results>();
   readonly #open = new Set<() => void>();
+  #isOver = false;
 
   constructor(
     private readonly formatError: FormatError,
@@ -90,7 +91,7 @@ export class Subscriptions {
       response.writeHead(200, headers);
       // Some browsers do not believe in an answer of which nothing but the head is there.
       response.write(":\n\n");
-      if (response.destroyed) end();
+      if (response.destroyed || this.#isOver) end();
       for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
         const drained = response.write(nextEvent(this.#presented(next.value)));
         // A client that reads nothing is cut off by the server's own time-out.
@@ -106,8 +107,9 @@ export class Subscriptions {
     }
   }
 
-  /** Ends all streams, and lets their clients know. */
+  /** Ends all streams, also those that are still to come, and lets their clients know. */
   end(): void {
+    this.#isOver = true;
     for (const each of this.#open) each();
   }
 
