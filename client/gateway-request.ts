@@ -51,7 +51,7 @@ interface Answer<T> {
 }
 
 const permanentCodes =
-  /^(BAD_|FORBIDDEN|UNAUTHENTICATED|IDENTITY_NOT_|GRAPHQL_|OPERATION_[NR]|UPSTREAM_REJECTED)/;
+  /^(BAD_|FORBIDDEN|UNAUTHENTICATED|IDENTITY_NOT_|GRAPHQL_|OPERATION_(?!TI)|UPSTREAM_REJECTED)/;
 
 /** Sends an operation. Throws {@link TokenRefreshError} when the gateway does not answer with GraphQL, or `signal` aborts. */
 export async function send(
@@ -62,9 +62,17 @@ export async function send(
 ): Promise<Response> {
   let authorization: string;
   try {
-    authorization = await getAuthorization({ signal });
+    authorization = (await getAuthorization({ signal })).trim();
   } catch (error) {
     throw new TokenRefreshError("AUTHORIZATION_FAILED", "getAuthorization failed.", true, undefined, error);
+  }
+  // The error that fetch throws for it would tell the whole value.
+  if (/[^ -~]/.test(authorization)) {
+    throw new TokenRefreshError(
+      "AUTHORIZATION_FAILED",
+      "getAuthorization gave what no header may hold.",
+      true,
+    );
   }
   try {
     return await send(endpoint, {
@@ -80,24 +88,27 @@ export async function send(
 
 /** The data of an answer. Throws {@link TokenRefreshError} for an answer with errors, or one that is not GraphQL. */
 export async function dataOf<T>(response: Response): Promise<T> {
-  let answer: Answer<T> = {};
+  let answer: Answer<T> | null = null;
   try {
-    answer = (await response.json()) as Answer<T>;
+    answer = (await response.json()) as Answer<T> | null;
   } catch {
     // A proxy's page, or half an answer.
   }
-  if (answer.data && !answer.errors?.length) return answer.data;
-  throw errorOf(answer.errors?.[0], response);
+  if (answer?.data && !answer.errors?.length) return answer.data;
+  throw errorOf(answer?.errors?.[0], response);
 }
 
 /** What an error of the gateway means for whoever would try again. */
 export function errorOf(failure: Failure | undefined, { status, headers }: Response): TokenRefreshError {
   const { code, retryAfterSeconds } = failure?.extensions ?? {};
+  const wait = headers.get("retry-after") ?? "";
+  const untilDate = Math.max(0, Math.ceil((Date.parse(wait) - Date.now()) / 1_000));
   const refused = status > 399 && status < 500 && ![408, 409, 429].includes(status);
   return new TokenRefreshError(
     code ?? "NOT_A_GATEWAY",
     failure?.message ?? `The answer is not a gateway's (HTTP status ${status}).`,
-    code ? permanentCodes.test(code) : refused,
-    retryAfterSeconds ?? (Number(headers.get("retry-after")) || undefined),
+    refused || permanentCodes.test(code ?? ""),
+    // RFC 9110, section 10.2.3: seconds, or a date.
+    retryAfterSeconds ?? (Number(wait) || untilDate || undefined),
   );
 }

@@ -64,6 +64,8 @@ const accept = "application/graphql-response+json, application/json";
 const shortMs = 299_000;
 /** The shortest time between two requests for what is short all the same. */
 const spacingMs = 30_000;
+/** The same for what does not even last for so long. */
+const leastSpacingMs = 2_000;
 
 /**
  * Makes a refresher. A token of the gateway has 15 minutes of life or more.
@@ -109,6 +111,7 @@ export function createTokenRefresher(options: TokenRefresherOptions): TokenRefre
       const data = await Promise.race([answer.then((response) => dataOf<Data>(response)), late]);
       const { identity, accessToken } = data.issueToken;
       const issued = { ...accessToken, expiresOn: new Date(accessToken.expiresOn), identityId: identity.id };
+      if (typeof issued.token !== "string") throw new TypeError("There is no token in it.");
       if (issued.expiresOn.getTime() > Date.now()) return issued;
       forceRefresh = true;
       throw new TokenRefreshError("TOKEN_EXPIRED", "The token has expired by this device's clock.", false);
@@ -122,8 +125,9 @@ export function createTokenRefresher(options: TokenRefresherOptions): TokenRefre
     const isAwaited = !isGood();
     const began = Date.now();
     const expiresAt = held?.expiresOn.getTime() ?? 0;
-    if (!isAwaited && expiresAt - began < shortMs) {
-      await sleep(Math.min(askedAt + spacingMs, expiresAt - 2_000) - began, ended);
+    if (held && expiresAt - began < shortMs) {
+      const next = Math.min(askedAt + spacingMs, expiresAt - 2_000);
+      await sleep(Math.max(next, askedAt + leastSpacingMs) - began, ended);
     }
     const isOver = () => ended.aborted;
     for (let failures = 1; !isOver(); failures++) {
@@ -135,14 +139,24 @@ export function createTokenRefresher(options: TokenRefresherOptions): TokenRefre
         if (round !== invalidated) continue;
         held = issued;
         forceRefresh = false;
-        onToken?.(issued);
+        tell(() => onToken?.(issued));
         return issued.token;
-      } catch (error) {
+      } catch (thrown) {
         if (isOver()) break;
-        if (!(error instanceof TokenRefreshError)) throw error;
+        // Whatever else it is, it comes of an answer that has not the shape of the gateway's.
+        const error =
+          thrown instanceof TokenRefreshError
+            ? thrown
+            : new TokenRefreshError(
+                "NOT_A_GATEWAY",
+                "The answer is not a gateway's.",
+                false,
+                undefined,
+                thrown,
+              );
         const inMs = delayMs(failures, error);
         const isLast = isAwaited && (error.permanent || Date.now() + inMs > began + patienceMs);
-        onFailure?.(error, isLast ? undefined : { inMs });
+        tell(() => onFailure?.(error, isLast ? undefined : { inMs }));
         if (isLast) throw error;
         await sleep(inMs, ended);
       }
@@ -204,6 +218,16 @@ export function createTokenRefresher(options: TokenRefresherOptions): TokenRefre
       held = undefined;
     },
   });
+}
+
+/** A listener's mistake is shown, and is no reason to have no token. */
+function tell(listener: () => void): void {
+  try {
+    listener();
+  } catch (error) {
+    // eslint-disable-next-line no-console
+    console.error(error);
+  }
 }
 
 function aborted(): Error {

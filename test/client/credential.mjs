@@ -1,10 +1,12 @@
 /** A frontend in a process of its own: the real credential with the built client, or with a refresher as everybody writes it. */
 import { createRequire } from "node:module";
-import { createTokenRefresher } from "../../dist/client/esm/index.js";
+import * as esm from "../../dist/client/esm/index.js";
 
 const require = createRequire(import.meta.url);
 const { AzureCommunicationTokenCredential } = require("@azure/communication-common");
+const cjs = require("../../dist/client/cjs/index.js");
 const [endpoint, kind, forMs, enoughSeconds] = process.argv.slice(2);
+const { createTokenRefresher } = kind === "ours-in-commonjs" ? cjs : esm;
 
 const naive = async () => {
   const response = await fetch(endpoint, { method: "POST", body: "{}" });

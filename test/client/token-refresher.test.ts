@@ -2,14 +2,15 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
+import { inspect, promisify } from "node:util";
 import { AzureCommunicationTokenCredential } from "@azure/communication-common";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { buildSchema, isEnumType, parse, validate } from "graphql";
 import {
   createTokenRefresher,
   watchRevocations,
   type IssuedToken,
+  type TokenRefreshError,
   type TokenRefresherOptions,
   type TokenRevocation,
 } from "../../client";
@@ -174,6 +175,34 @@ describe("when somebody waits", () => {
     expect(front.requests).toHaveLength(2);
   });
 
+  it("waits until the date that the header says", async () => {
+    const at = new Date(Date.now() + 90_000).toUTCString();
+    front.faults.push(answer(503, "later", { "retry-after": at }));
+    const { refresh } = refresher();
+    const error: unknown = await refresh().catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: "NOT_A_GATEWAY" });
+    const { retryAfterSeconds = 0 } = error as TokenRefreshError;
+    expect(retryAfterSeconds).toBeGreaterThan(80);
+    expect(retryAfterSeconds).toBeLessThanOrEqual(90);
+  });
+
+  it("does not try again what is refused with a code that it does not know", async () => {
+    front.faults.push(refuse(413, "PAYLOAD_TOO_LARGE"), refuse(400, "OPERATION_TOO_COMPLEX"));
+    const { refresh } = refresher();
+    await expect(refresh()).rejects.toMatchObject({ code: "PAYLOAD_TOO_LARGE", permanent: true });
+    await expect(refresh()).rejects.toMatchObject({ code: "OPERATION_TOO_COMPLEX", permanent: true });
+  });
+
+  it("does not tell the authorization in an error, whatever is wrong with it", async () => {
+    for (const authorization of ["Bearer s3cret\nX", "Bearer s3cret\u2026"]) {
+      const { refresh } = refresher({ getAuthorization: () => authorization });
+      const error: unknown = await refresh().catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: "AUTHORIZATION_FAILED", permanent: true });
+      expect(inspect(error, { depth: 9 })).not.toContain("s3cret");
+    }
+    expect(front.requests).toEqual([]);
+  });
+
   it("gives up when it would take longer than its patience", async () => {
     front.faults.push(refuse(429, "RATE_LIMITED", { retryAfterSeconds: 60 }));
     const { refresh } = refresher();
@@ -244,6 +273,50 @@ describe("when nobody waits", () => {
     expect(settled).toEqual([]);
   });
 
+  it("takes JSON that is no gateway's for an answer that may pass", async () => {
+    const { refresh, seen } = refresher();
+    await refresh();
+    const wrong = [null, [], { data: {} }, { data: { issueToken: null } }, issued({}), { errors: [null] }];
+    for (const body of wrong) {
+      front.faults.push(answer(200, JSON.stringify(body), { "content-type": "application/json" }));
+      expect(await refresh()).toMatch(/^eyJ/);
+    }
+    expect(seen.failures.map(({ code }) => code)).toEqual(wrong.map(() => "NOT_A_GATEWAY"));
+  });
+
+  it("does not mind what onToken and onFailure throw, and shows it", async () => {
+    const shown = jest.spyOn(console, "error").mockReturnValue();
+    try {
+      const [one, other] = [new Error("a mistake in onToken"), new Error("a mistake in onFailure")];
+      const { refresh } = refresher({
+        onToken: () => {
+          throw one;
+        },
+        onFailure: () => {
+          throw other;
+        },
+      });
+      await refresh();
+      front.faults.push(reset);
+      expect(await refresh()).toMatch(/^eyJ/);
+      expect(shown.mock.calls).toEqual([[one], [other], [one]]);
+    } finally {
+      shown.mockRestore();
+    }
+  });
+
+  it("asks every two seconds at most, however short a token is", async () => {
+    front.faults.push(shortToken(0.2), shortToken(0.2), shortToken(3_600));
+    const { refresh, seen } = refresher();
+    const enough = Date.now() + 3_000;
+    for (let last = 0; last < enough; last = seen.tokens.at(-1)?.expiresOn.getTime() ?? 0) await refresh();
+    expect(seen.failures).toEqual([]);
+    const at = front.requests.map((request) => request.at);
+    expect(at).toHaveLength(3);
+    expect(at[1]! - at[0]!).toBeGreaterThanOrEqual(1_990);
+    expect(at[2]! - at[1]!).toBeGreaterThanOrEqual(1_990);
+  });
+
   it("keeps a credential alive that a refresher as everybody writes it would let die, and does not loop on short tokens", async () => {
     const run = promisify(execFile);
     const start = (before: Front, kind: string, forMs: number, enoughSeconds: number) => {
@@ -265,7 +338,7 @@ describe("when nobody waits", () => {
     const [theirs, ours, onShort] = await Promise.allSettled([
       start(naive, "naive", 15_000, 3_500),
       start(front, "ours", 15_000, 3_500),
-      start(short, "ours", 5_000, 3_500),
+      start(short, "ours-in-commonjs", 5_000, 3_500),
     ]);
     expect(theirs).toMatchObject({
       status: "rejected",
@@ -374,10 +447,26 @@ describe("is small and true to the schema", () => {
       VOIP: true,
       VOIP_JOIN: true,
     };
-    const type = schema.getType("TokenScope");
-    expect(isEnumType(type) && type.getValues().map(({ name }) => name)).toEqual(Object.keys(scopes));
+    const sources: Readonly<Record<IssuedToken["source"], true>> = { ISSUED: true, CACHE: true };
+    const causes: Readonly<Record<TokenRevocation["cause"], true>> = {
+      REVOKED: true,
+      IDENTITY_DELETED: true,
+    };
+    const enums = { TokenScope: scopes, TokenSource: sources, RevocationCause: causes };
+    for (const [name, values] of Object.entries(enums)) {
+      const type = schema.getType(name);
+      expect(isEnumType(type) && type.getValues().map((value) => value.name)).toEqual(Object.keys(values));
+    }
   });
 });
+
+/** An answer to issueToken that lasts for an hour, with such a token in it. */
+function issued(accessToken: object): object {
+  const expiresOn = new Date(Date.now() + 3_600_000).toISOString();
+  return {
+    data: { issueToken: { identity: { id: "8:acs:a_b" }, accessToken: { expiresOn, ...accessToken } } },
+  };
+}
 
 function disposable(of: AzureCommunicationTokenCredential) {
   return {
