@@ -112,3 +112,9 @@ export function errorOf(failure: Failure | undefined, { status, headers }: Respo
     retryAfterSeconds ?? (Number(wait) || untilDate || undefined),
   );
 }
+
+/** What was thrown, as an error of ours: whatever else it is comes of an answer that has not the gateway's shape. */
+export function failureOf(thrown: unknown): TokenRefreshError {
+  if (thrown instanceof TokenRefreshError) return thrown;
+  return new TokenRefreshError("NOT_A_GATEWAY", "The answer is not a gateway's.", false, undefined, thrown);
+}

@@ -1,6 +1,7 @@
 /** Gets ACS access tokens from the gateway for `AzureCommunicationTokenCredential`, and keeps at it. */
-import { dataOf, send, TokenRefreshError, type GatewayOptions } from "./gateway-request.ts";
+import { dataOf, failureOf, send, TokenRefreshError, type GatewayOptions } from "./gateway-request.ts";
 import { delayMs, sleep } from "./retry.ts";
+import { tell } from "./tell.ts";
 
 /** What an ACS access token may allow, from the gateway's schema. */
 export type TokenScope = "CHAT" | "CHAT_JOIN" | "CHAT_JOIN_LIMITED" | "VOIP" | "VOIP_JOIN";
@@ -143,17 +144,7 @@ export function createTokenRefresher(options: TokenRefresherOptions): TokenRefre
         return issued.token;
       } catch (thrown) {
         if (isOver()) break;
-        // Whatever else it is, it comes of an answer that has not the shape of the gateway's.
-        const error =
-          thrown instanceof TokenRefreshError
-            ? thrown
-            : new TokenRefreshError(
-                "NOT_A_GATEWAY",
-                "The answer is not a gateway's.",
-                false,
-                undefined,
-                thrown,
-              );
+        const error = failureOf(thrown);
         const inMs = delayMs(failures, error);
         const isLast = isAwaited && (error.permanent || Date.now() + inMs > began + patienceMs);
         tell(() => onFailure?.(error, isLast ? undefined : { inMs }));
@@ -218,16 +209,6 @@ export function createTokenRefresher(options: TokenRefresherOptions): TokenRefre
       held = undefined;
     },
   });
-}
-
-/** A listener's mistake is shown, and is no reason to have no token. */
-function tell(listener: () => void): void {
-  try {
-    listener();
-  } catch (error) {
-    // eslint-disable-next-line no-console
-    console.error(error);
-  }
 }
 
 function aborted(): Error {

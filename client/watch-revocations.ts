@@ -1,6 +1,14 @@
 /** Listens to the gateway's `tokenRevoked`, so that an app knows within a second that its token died. */
-import { dataOf, errorOf, send, TokenRefreshError, type GatewayOptions } from "./gateway-request.ts";
+import {
+  dataOf,
+  errorOf,
+  failureOf,
+  send,
+  TokenRefreshError,
+  type GatewayOptions,
+} from "./gateway-request.ts";
 import { delayMs, sleep } from "./retry.ts";
+import { tell } from "./tell.ts";
 
 /** An identity's tokens have ended. */
 export interface TokenRevocation {
@@ -49,10 +57,13 @@ export async function watchRevocations(options: WatchOptions): Promise<void> {
   let failures = 0;
   const onEvent = ({ data }: Event, isFirst: boolean) => {
     failures = 0;
-    if (isFirst) onOpen?.();
+    if (isFirst) tell(() => onOpen?.());
     if (!data) return;
     const { identity, cause, revokedAt } = data.tokenRevoked;
-    onRevoked({ identityId: identity.id, cause, revokedAt: new Date(revokedAt) });
+    const revocation = { identityId: identity.id, cause, revokedAt: new Date(revokedAt) };
+    tell(() => {
+      onRevoked(revocation);
+    });
   };
   const isOver = () => signal.aborted;
   while (!isOver()) {
@@ -60,11 +71,11 @@ export async function watchRevocations(options: WatchOptions): Promise<void> {
     let inMs = 1_000 * Math.random();
     try {
       await listen(options, signal, onEvent);
-    } catch (error) {
+    } catch (thrown) {
       if (isOver()) return;
-      if (!(error instanceof TokenRefreshError)) throw error;
+      const error = failureOf(thrown);
       inMs = delayMs(++failures, error);
-      onFailure?.(error, error.permanent ? undefined : { inMs });
+      tell(() => onFailure?.(error, error.permanent ? undefined : { inMs }));
       if (error.permanent) return;
     }
     await sleep(inMs, signal);

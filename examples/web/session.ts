@@ -89,8 +89,9 @@ export class Session {
 
   /** Has a new token issued although the last one has not expired. */
   async renew(): Promise<void> {
-    this.#refresh.invalidate();
+    // First: its timer must not ask for a token that nobody waits for.
     this.#credential?.dispose();
+    this.#refresh.invalidate();
     this.#credential = await this.#makeCredential();
   }
 

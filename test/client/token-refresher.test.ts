@@ -411,6 +411,32 @@ describe("watchRevocations", () => {
     await watching;
   });
 
+  it("survives events that are none, and listeners that throw", async () => {
+    const stream = (text: string) => answer(200, text, { "content-type": "text/event-stream" });
+    front.faults.push(stream("event: next\ndata: {\n\n"), stream('event: next\ndata: {"data":{}}\n\n'));
+    const good = { identity: { id: user.id }, cause: "REVOKED", revokedAt: new Date().toISOString() };
+    front.faults.push(stream(`event: next\ndata: ${JSON.stringify({ data: { tokenRevoked: good } })}\n\n`));
+    const end = new AbortController();
+    const failures: string[] = [];
+    const shown = jest.spyOn(console, "error").mockImplementation(() => undefined);
+    try {
+      await watchRevocations({
+        endpoint: front.url,
+        getAuthorization: () => user.authorization,
+        signal: end.signal,
+        onRevoked: () => {
+          end.abort();
+          throw new Error("a mistake of the app");
+        },
+        onFailure: ({ code }) => failures.push(code),
+      });
+      expect(failures).toEqual(["NOT_A_GATEWAY", "NOT_A_GATEWAY"]);
+      expect(shown).toHaveBeenCalledWith(new Error("a mistake of the app"));
+    } finally {
+      shown.mockRestore();
+    }
+  });
+
   it("stops when it is refused", async () => {
     const failures: unknown[] = [];
     await watchRevocations({
