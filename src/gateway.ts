@@ -47,7 +47,7 @@ import { createLogger } from "./services/telemetry/logger";
 import { FileKeyRing, fixedKeyRing, type KeyRing } from "./services/tokens/key-ring";
 import { MemoryTokenStore } from "./services/tokens/memory-token-store";
 import { RedisTokenStore } from "./services/tokens/redis-token-store";
-import { RevocationNotices } from "./services/tokens/revocation-notices";
+import { RevocationNotices, type NoticePace } from "./services/tokens/revocation-notices";
 import { SealedTokenStore } from "./services/tokens/sealing-layer";
 import { TokenCipher } from "./services/tokens/token-cipher";
 import { TokenService } from "./services/tokens/token-service";
@@ -70,6 +70,8 @@ export interface Parts {
   /** The longest that an operation may take. */
   readonly operationTimeoutMs: number;
   readonly operationList: OperationList;
+  /** How often a replica finds out whether it still hears of revocations. */
+  readonly notices: NoticePace;
   /** How long streams last, and how many a user may have. */
   readonly feed: FeedLimits;
 }
@@ -110,7 +112,8 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     ? new SealedTokenStore(new RedisTokenStore(sealed.redis), sealed.cipher, events)
     : new MemoryTokenStore(clock, config.tokens.maxCachedIdentities);
   const limits = requestLimits(around, redis, addressGroup);
-  const notices = new RevocationNotices(redis?.channel("revocations"), events);
+  const notices = new RevocationNotices(redis?.channel("revocations"), events, parts.notices);
+  closing.add(notices);
   const tokens = closing.add(
     new TokenService(store, azure, clock, events, config.tokens.minRemainingMs, notices),
   );

@@ -10,8 +10,10 @@ import {
 import { openStream, type EventStream } from "../support/event-stream";
 import { GraphqlClient } from "../support/graphql-client";
 import { audience, startIssuer, type Issuer } from "../support/issuer";
+import { startRedis } from "../support/redis-server";
+import { startTcpProxy } from "../support/tcp-proxy";
 import { until } from "../support/until";
-import { developmentKey, startWorld, type World, type WorldOptions } from "../support/world";
+import { developmentKey, encryptionKeys, startWorld, type World, type WorldOptions } from "../support/world";
 
 const own = "subscription { tokenRevoked { identity { id } cause revokedAt } }";
 const named =
@@ -262,4 +264,35 @@ it("goes on at its own gateway while Redis is away, and everywhere once it is ba
   expect((await told)?.data?.tokenRevoked.identity.id).toBe(id);
   const complaints = world.events.lines.filter((line) => line.includes("subscribers are not told"));
   expect(complaints.every((line) => !line.includes(id))).toBe(true);
+});
+
+it("hears again after its connection to the channel has silently gone deaf", async () => {
+  await using redis = await startRedis();
+  await using proxy = await startTcpProxy(redis.port);
+  await using world = await startWorld({
+    gateways: 2,
+    environment: {
+      ...environment(),
+      REDIS_URL: `redis://127.0.0.1:${proxy.port}`,
+      TOKEN_ENCRYPTION_KEYS: encryptionKeys,
+    },
+    parts: { notices: { probeMs: 100 } },
+  });
+  const [first, second] = world.gateways;
+  const { id, headers, client } = await userOf(world);
+  await using stream = await openStream<Told>(second!.url, headers, own);
+  const revoke = () => client.at(first!.url).data(RevokeTokensDocument, { identityId: id });
+  await revoke();
+  expect((await stream.next())?.data?.tokenRevoked.cause).toBe("REVOKED");
+  proxy.deafen(/subscribe/i);
+  let heard = false;
+  const told = stream.next();
+  void told.then(() => (heard = true));
+  await until(async () => {
+    await revoke();
+    return heard;
+  });
+  expect((await told)?.data?.tokenRevoked.identity.id).toBe(id);
+  // Nothing else has suffered.
+  expect(world.events.lines.filter((line) => line.includes("Redis is away"))).toEqual([]);
 });

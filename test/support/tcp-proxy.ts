@@ -13,6 +13,8 @@ export interface TcpProxy extends AsyncDisposable {
    * direction of that connection: TCP delivers no stream that has a gap.
    */
   swallowing: boolean;
+  /** Open connections on which a client has said this hear nothing more from the server. */
+  deafen(said: RegExp): void;
   /** Told of every piece from a client, before it goes on. */
   onPiece?: (piece: Buffer) => void;
   /** New connections are reset at once. */
@@ -29,12 +31,16 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     socket.setNoDelay(true).on("error", () => undefined);
     socket.on("close", () => sockets.delete(socket));
   };
-  const pipe = (from: Socket, to: Socket, observed: boolean) => {
+  const links = new Set<{ said: string; deaf: boolean }>();
+  const pipe = (from: Socket, to: Socket, link: { said: string; deaf: boolean }, observed: boolean) => {
     let torn = false;
     let before = Promise.resolve();
     from.on("data", (piece) => {
-      if (observed) proxy.onPiece?.(piece);
-      torn ||= proxy.swallowing;
+      if (observed) {
+        proxy.onPiece?.(piece);
+        link.said = (link.said + piece.toString("latin1")).slice(-10_000);
+      }
+      torn ||= proxy.swallowing || (link.deaf && !observed);
       if (torn) return;
       const delay = proxy.latencyMs > 0 ? setTimeout(proxy.latencyMs) : undefined;
       before = Promise.all([before, delay]).then(() => {
@@ -51,8 +57,11 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     const upstream = connect(target, "127.0.0.1");
     keep(client);
     keep(upstream);
-    pipe(client, upstream, true);
-    pipe(upstream, client, false);
+    const link = { said: "", deaf: false };
+    links.add(link);
+    client.on("close", () => links.delete(link));
+    pipe(client, upstream, link, true);
+    pipe(upstream, client, link, false);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -64,6 +73,9 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     latencyMs: 0,
     swallowing: false,
     refusing: false,
+    deafen: (said) => {
+      for (const link of links) link.deaf ||= said.test(link.said);
+    },
     resetAll,
     [Symbol.asyncDispose]: async () => {
       resetAll();

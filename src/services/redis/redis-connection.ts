@@ -34,6 +34,8 @@ export interface RedisChannel {
    * when it listens, and at the latest after the time that commands have.
    */
   listen(onText: (text: string) => void, onError: (reason: string) => void): Promise<void>;
+  /** Listens on a new connection. */
+  renew(): void;
 }
 
 /** Redis could not be reached, or is not one that the gateway can work with. The message is fit for the operator. */
@@ -136,7 +138,11 @@ export class RedisConnection implements AsyncDisposable {
     // As a script, it is answered, refused and timed out like everything else.
     const publish = this.script("acsPublish", "#!lua\nreturn redis.call('PUBLISH', ARGV[1], ARGV[2])");
     const fullName = this.options.keyPrefix + name;
+    const listening: Listening[] = [];
     return {
+      renew: () => {
+        for (const each of listening) each.renew();
+      },
       publish: async (text) => {
         await publish(name, fullName, text);
       },
@@ -146,9 +152,9 @@ export class RedisConnection implements AsyncDisposable {
             onError(reasonOf(error));
             resolve();
           };
-          this.listeners.push(
-            this.client.listen(fullName, { onListening: resolve, onText, onError: refused }),
-          );
+          const made = this.client.listen(fullName, { onListening: resolve, onText, onError: refused });
+          listening.push(made);
+          this.listeners.push(made);
         });
         const patienceMs = this.options.commandTimeoutMs + connectMs;
         return within(patienceMs, listens).catch(() => undefined);
