@@ -51,7 +51,7 @@ export class IdentityResolver {
   async cachedTokens(@Root() identity: Identity, @Ctx() context: RequestContext): Promise<CachedToken[]> {
     // A router may refer to any identity.
     await this.own.checkOwner(context, identity.id, "identity:read:any");
-    const cached = await context.cachedTokens.load(identity.id);
+    const cached = await context.lookups.cachedTokens.load(identity.id);
     return cached.map(({ scopes, expiresOn }) => ({
       scopes: scopes as readonly TokenScope[],
       expiresOn: new Date(expiresOn),

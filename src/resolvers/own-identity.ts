@@ -126,9 +126,9 @@ export class OwnIdentity {
     return { identityId, owner };
   }
 
-  private async owns({ owners }: RequestContext, user: Subject, identityId: string): Promise<boolean> {
+  private async owns({ lookups }: RequestContext, user: Subject, identityId: string): Promise<boolean> {
     if (user.byClaim) return user.identityId === identityId;
-    const owner = await owners.load(identityId);
+    const owner = await lookups.owners.load(identityId);
     return owner?.issuer === user.issuer && owner.subject === user.subject;
   }
 

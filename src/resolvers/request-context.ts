@@ -37,10 +37,8 @@ export interface RequestContext {
   readonly caller: Caller | undefined;
   /** What services are told of whoever waits for them. */
   readonly call: CreateCall;
-  /** What is cached per identity: the lookups of one request cost one round trip. */
-  readonly cachedTokens: DataLoader<string, CachedTokenSummary[]>;
-  /** Whose an identity is: the lookups of one request cost one query. */
-  readonly owners: DataLoader<string, KnownOwner | undefined>;
+  /** What is looked up for many identities at once. */
+  readonly lookups: Lookups;
   /** The stream of an identity's revocations. Throws what the caller may not follow. */
   revocations(target: Target): Promise<AsyncIterableIterator<RevocationEvent, undefined>>;
   /** Enters in the audit that the caller may not do it. */
@@ -88,9 +86,7 @@ export async function requestContext(
   const context: RequestContext = {
     caller,
     call: new Call(request, caller, limits),
-    // Batches only: a mutation later in the same document may change what an earlier one has looked up.
-    cachedTokens: new DataLoader((ids) => tokens.cachedTokens(ids), { cache: false, maxBatchSize: 100 }),
-    owners: new DataLoader(ownersOf, { cache: false, maxBatchSize: 100 }),
+    lookups: new Lookups(tokens, ownersOf),
     revocations: (target) => revocations.follow(context, target),
     refused: (action) => {
       enter(action, "FORBIDDEN", {});
@@ -108,6 +104,30 @@ export async function requestContext(
   };
   return context;
 }
+
+/** What one request looks up of identities, many in one round trip. Made when it is asked for, which most requests do not. */
+export class Lookups {
+  private cached: DataLoader<string, CachedTokenSummary[]> | undefined;
+  private known: DataLoader<string, KnownOwner | undefined> | undefined;
+
+  constructor(
+    private readonly tokens: ContextParts["tokens"],
+    private readonly ownersOf: ContextParts["ownersOf"],
+  ) {}
+
+  /** What is cached for an identity. */
+  get cachedTokens(): DataLoader<string, CachedTokenSummary[]> {
+    return (this.cached ??= new DataLoader((ids) => this.tokens.cachedTokens(ids), batchesOnly));
+  }
+
+  /** Whose an identity is in the directory. */
+  get owners(): DataLoader<string, KnownOwner | undefined> {
+    return (this.known ??= new DataLoader(this.ownersOf, batchesOnly));
+  }
+}
+
+/** A mutation later in the same document may change what an earlier one has looked up. */
+const batchesOnly = { cache: false, maxBatchSize: 100 };
 
 /** Made on the request's own objects, so that what nobody asks for is never made. */
 class Call implements CreateCall {

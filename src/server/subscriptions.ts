@@ -5,6 +5,7 @@ import {
   type HTTPGraphQLRequest,
   type ApolloServerPlugin,
   type BaseContext,
+  type GraphQLRequestContextDidResolveOperation,
   type GraphQLRequestListener,
   type GraphQLResponse,
 } from "@apollo/server";
@@ -50,26 +51,32 @@ export class Subscriptions {
   plugin<TContext extends BaseContext>(): ApolloServerPlugin<TContext> {
     const listener: GraphQLRequestListener<TContext> = {
       // Here, and not where a plugin answers, because what is thrown here is answered as any other error.
-      didResolveOperation: async ({ operation, document, request, contextValue, schema }) => {
-        if (!isSubscription(operation)) return;
-        if (!mayStream(request.http?.headers.get("accept"))) throw notAcceptable();
-        if (this.#open.size >= this.maxOpen) throw tooMany();
-        const result = await subscribe({
-          schema,
-          document,
-          contextValue,
-          variableValues: request.variables ?? null,
-          operationName: request.operationName ?? null,
-        });
-        if (!(Symbol.asyncIterator in result)) {
-          throw result.errors?.[0] ?? new Error("graphql-js did not subscribe, and does not say why.");
-        }
-        if (request.http) this.#accepted.set(request.http, result);
-      },
-      responseForOperation: ({ operation }) => Promise.resolve(isSubscription(operation) ? accepted() : null),
+      didResolveOperation: (request) => (isSubscription(request.operation) ? this.#accept(request) : done),
+      responseForOperation: ({ operation }) => (isSubscription(operation) ? accepted() : nothing),
     };
     const started = Promise.resolve(listener);
     return { requestDidStart: () => started };
+  }
+
+  async #accept<TContext extends BaseContext>({
+    document,
+    request,
+    contextValue,
+    schema,
+  }: GraphQLRequestContextDidResolveOperation<TContext>): Promise<void> {
+    if (!mayStream(request.http?.headers.get("accept"))) throw notAcceptable();
+    if (this.#open.size >= this.maxOpen) throw tooMany();
+    const result = await subscribe({
+      schema,
+      document,
+      contextValue,
+      variableValues: request.variables ?? null,
+      operationName: request.operationName ?? null,
+    });
+    if (!(Symbol.asyncIterator in result)) {
+      throw result.errors?.[0] ?? new Error("graphql-js did not subscribe, and does not say why.");
+    }
+    if (request.http) this.#accepted.set(request.http, result);
   }
 
   /** The events that the request is to be answered with, if it was an accepted subscription. */
@@ -151,12 +158,14 @@ function isSubscription(operation: OperationDefinitionNode | undefined): boolean
   return operation?.operation === OperationTypeNode.SUBSCRIPTION;
 }
 
+/** For the plugin's hooks, which every operation passes. */
+const done = Promise.resolve();
+const nothing = Promise.resolve(null);
+
 /** In the place of an answer, which the events will be. */
-function accepted(): Pick<GraphQLResponse, "body"> & { http: { headers: HeaderMap } } {
-  return {
-    http: { headers: new HeaderMap() },
-    body: { kind: "single", singleResult: { data: null } },
-  };
+function accepted(): Promise<GraphQLResponse> {
+  const http = { headers: new HeaderMap() } as GraphQLResponse["http"];
+  return Promise.resolve({ http, body: { kind: "single", singleResult: { data: null } } });
 }
 
 function notAcceptable(): GraphQLError {
