@@ -1,14 +1,14 @@
 /** `npm start [-- command …]`: installs and builds what is missing, then is the program itself. */
 import { clearInterval, setInterval } from "node:timers";
 import { pathToFileURL } from "node:url";
-import { ensureBuilt, program } from "./lib/build.mjs";
+import { ensureBuilt, program, served } from "./lib/build.mjs";
 import { ensureInstalled } from "./lib/install.mjs";
 import { main } from "./lib/project.mjs";
 
 await main(async (args) => {
   endWithParent();
   await ensureInstalled();
-  await ensureBuilt();
+  await ensureBuilt(served);
   // In this very process: signals reach the program, and nothing is left behind when it ends.
   process.argv = [process.execPath, program, ...args];
   await import(pathToFileURL(program).href);

@@ -19,6 +19,9 @@ const clientFormats = [
   { name: "cjs", project: "client/tsconfig.cjs.json", type: "commonjs" },
 ];
 
+/** The web example's page, built: beside the product, not in it. */
+export const examplePage = join(root, ".cache", "example-web");
+
 const targets = [
   {
     name: "program",
@@ -33,6 +36,13 @@ const targets = [
     build: buildClient,
   },
   {
+    name: "example",
+    inputs: ["examples/web", "client", "package-lock.json"],
+    isComplete: () =>
+      !existsSync(join(root, "examples", "web")) || existsSync(join(examplePage, "index.html")),
+    build: () => viteBuild("examples/web"),
+  },
+  {
     name: "explorer",
     inputs: ["explorer", "operations", "package-lock.json"],
     isComplete: () => !hasExplorer() || existsSync(join(root, "dist", "explorer", "index.html")),
@@ -40,20 +50,14 @@ const targets = [
   },
 ];
 
-/** The web example's page, built: beside the product, not in it. */
-export const examplePage = join(root, ".cache", "example-web");
-targets.push({
-  name: "example",
-  inputs: ["examples/web", "client", "package-lock.json"],
-  isComplete: () => !existsSync(join(root, "examples", "web")) || existsSync(join(examplePage, "index.html")),
-  build: () => viteBuild("examples/web"),
-});
+/** What `npm start` serves. */
+export const served = ["program", "explorer"];
 
-/** After it, dist/ is what the sources say. */
-export async function ensureBuilt() {
-  if (stale().length === 0) return;
+/** After it, dist/ is what the sources say: all of it, or these targets of it. */
+export async function ensureBuilt(names = targets.map(({ name }) => name)) {
+  if (stale(names).length === 0) return;
   await alone(async () => {
-    const work = stale();
+    const work = stale(names);
     if (work.length === 0) return;
     const started = Date.now();
     say("Building…");
@@ -62,9 +66,11 @@ export async function ensureBuilt() {
   });
 }
 
-function stale() {
+function stale(names) {
   const built = readStamps();
-  return targets.filter((target) => built[target.name] !== digest(target.inputs) || !target.isComplete());
+  return targets
+    .filter(({ name }) => names.includes(name))
+    .filter((target) => built[target.name] !== digest(target.inputs) || !target.isComplete());
 }
 
 async function build(target) {
