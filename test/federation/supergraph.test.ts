@@ -13,6 +13,7 @@ import { until } from "../support/until";
 import { encryptionKeys, startWorld, type World } from "../support/world";
 import { startRedis } from "../support/redis-server";
 import { startProcess } from "./processes";
+import { describeSubgraph, type Subgraph } from "./subgraph";
 
 const count = 20;
 const profiles = "{ profiles { name identity { id cachedTokens { scopes } } } }";
@@ -22,12 +23,6 @@ interface Profiles {
     readonly name: string;
     readonly identity: { readonly id: string; readonly cachedTokens: readonly { scopes: string[] }[] } | null;
   }[];
-}
-
-interface Subgraph {
-  readonly name: string;
-  readonly url: string;
-  readonly sdl: string;
 }
 
 const running = new ClosingList();
@@ -75,19 +70,11 @@ beforeAll(async () => {
     await startProcess(join(__dirname, "profiles.mjs"), [JSON.stringify(identityIds)]),
   );
   subgraphs = await Promise.all([
-    subgraph("tokens", world.client.url),
-    subgraph("profiles", String(profiles.told)),
+    describeSubgraph("tokens", world.client.url),
+    describeSubgraph("profiles", String(profiles.told)),
   ]);
 }, 60_000);
 afterAll(() => running[Symbol.asyncDispose]());
-
-/** A subgraph, as it describes itself. */
-async function subgraph(name: string, url: string): Promise<Subgraph> {
-  const { _service } = await new GraphqlClient(url).data<{ _service: { sdl: string } }, object>(
-    "{ _service { sdl } }",
-  );
-  return { name, url, sdl: _service.sdl };
-}
 
 /** A router, which composes them. */
 const start = async (program: string, described = subgraphs) =>
@@ -103,7 +90,10 @@ describe.each([
 ])("behind %s", (_router, program, described) => {
   let url: string;
   beforeAll(async () => {
-    url = String((await start(program, described())).told);
+    const { told } = await start(program, described());
+    const { hints } = told as { hints: string[] };
+    ({ url } = told as { url: string });
+    expect(hints).toEqual([]);
   }, 30_000);
   const clientOf = async (subject: string, ...rights: readonly string[]) =>
     new GraphqlClient(url, await headersOf(subject, ...rights));
@@ -163,7 +153,7 @@ describe.each([
 });
 
 it("streams revocations through Hive Gateway", async () => {
-  const url = String((await start("routers/hive.mjs")).told);
+  const { url } = (await start("routers/hive.mjs")).told as { url: string };
   const headers = await headersOf("ada");
   await using stream = await openStream<{ tokenRevoked: object }>(
     url,

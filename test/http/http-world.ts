@@ -8,6 +8,7 @@ import { HttpServer, type HttpOptions, type HttpParts } from "../../src/server/h
 import type { Health } from "../../src/server/operational-routes";
 import type { Page } from "../../src/server/page";
 import { Subscriptions } from "../../src/server/subscriptions";
+import { httpOptions } from "../support/http-options";
 import { recordEvents, type RecordedEvents } from "../support/recorded-events";
 
 /** What a resolver of the small schema sees. */
@@ -94,20 +95,7 @@ export class SmallWorld implements AsyncDisposable {
         return "the-error-id";
       },
     };
-    const server = new HttpServer<SmallContext>(
-      {
-        host: "127.0.0.1",
-        port: 0,
-        bodyLimitBytes: 100_000,
-        corsOrigins: [],
-        requestTimeoutMs: 10_000,
-        headersTimeoutMs: 10_000,
-        keepAliveTimeoutMs: 5_000,
-        drainTimeoutMs: 5_000,
-        ...options.http,
-      },
-      parts,
-    );
+    const server = new HttpServer<SmallContext>({ ...httpOptions, ...options.http }, parts);
     const world = new SmallWorld(server, apollo, events);
     world.faults = faults;
     if (options.listen !== false) ({ url: world.url, port: world.port } = await server.start());

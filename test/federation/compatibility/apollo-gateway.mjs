@@ -14,11 +14,11 @@ class Forwarding extends RemoteGraphQLDataSource {
 
 const subgraphs = JSON.parse(process.argv[2]).map(({ sdl, ...rest }) => ({ ...rest, typeDefs: parse(sdl) }));
 const { supergraphSdl, errors, hints } = composeServices(subgraphs);
-if (errors || hints.length > 0) throw new Error([...(errors ?? []), ...hints].map(String).join("\n"));
+if (errors) throw new Error(errors.map(String).join("\n"));
 const gateway = new ApolloGateway({ supergraphSdl, buildService: ({ url }) => new Forwarding({ url }) });
 const server = new ApolloServer({ gateway });
 const { url } = await startStandaloneServer(server, {
   listen: { host: "127.0.0.1", port: 0 },
   context: ({ req }) => Promise.resolve({ authorization: req.headers.authorization }),
 });
-process.send(url);
+process.send({ url, hints: hints.map(String) });

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { ClosingList } from "../../../src/closing-list";
 import { freePort } from "../../support/redis-server";
 import { startProcess } from "../processes";
+import { describeSubgraph } from "../subgraph";
 
 /** The suite, as npm installs it. */
 export const suiteFolder = join(
@@ -25,8 +26,11 @@ export async function startSupergraph(products: string): Promise<{ readonly url:
       }),
     );
     const all = [{ name: "products", url: products }, ...subgraphs];
-    const router = processes.add(await startProcess(join(__dirname, "router.mjs"), [JSON.stringify(all)]));
-    return { url: String(router.told), [Symbol.asyncDispose]: () => processes[Symbol.asyncDispose]() };
+    const described = await Promise.all(all.map(({ name, url }) => describeSubgraph(name, url)));
+    const program = join(__dirname, "apollo-gateway.mjs");
+    const router = processes.add(await startProcess(program, [JSON.stringify(described)]));
+    const { url } = router.told as { url: string };
+    return { url, [Symbol.asyncDispose]: () => processes[Symbol.asyncDispose]() };
   } catch (error) {
     await processes[Symbol.asyncDispose]();
     throw error;

@@ -5,6 +5,7 @@ import { DirectiveLocation, GraphQLDirective } from "graphql";
 import { buildGatewaySchema } from "../../../src/schema/build-schema";
 import { HttpServer } from "../../../src/server/http-server";
 import { Subscriptions } from "../../../src/server/subscriptions";
+import { httpOptions } from "../../support/http-options";
 import { recordEvents } from "../../support/recorded-events";
 import { entities, ProductResolver, UserResolver } from "./resolvers";
 import { Inventory } from "./types";
@@ -35,26 +36,14 @@ export async function startProducts(): Promise<{ readonly url: string } & AsyncD
     stopOnTerminationSignals: false,
   });
   await apollo.start();
-  const http = new HttpServer(
-    {
-      host: "127.0.0.1",
-      port: 0,
-      bodyLimitBytes: 100_000,
-      corsOrigins: [],
-      requestTimeoutMs: 10_000,
-      headersTimeoutMs: 10_000,
-      keepAliveTimeoutMs: 5_000,
-      drainTimeoutMs: 5_000,
-    },
-    {
-      apollo,
-      subscriptions: new Subscriptions((formatted) => formatted, 1),
-      events: recordEvents(),
-      context: () => Promise.resolve({}),
-      health: { ready: () => Promise.resolve({ status: "ready", parts: {} }) },
-      onError: () => "unknown",
-    },
-  );
+  const http = new HttpServer(httpOptions, {
+    apollo,
+    subscriptions: new Subscriptions((formatted) => formatted, 1),
+    events: recordEvents(),
+    context: () => Promise.resolve({}),
+    health: { ready: () => Promise.resolve({ status: "ready", parts: {} }) },
+    onError: () => "unknown",
+  });
   const { url } = await http.start();
   return {
     url: `${url}/graphql`,

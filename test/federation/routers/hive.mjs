@@ -17,4 +17,6 @@ const runtime = createGatewayRuntime({
   transportEntries: { "*": { options: { subscriptions: { kind: "http", options: { method: "POST" } } } } },
 });
 const server = createServer(runtime);
-server.listen(0, "127.0.0.1", () => process.send(`http://127.0.0.1:${server.address().port}/graphql`));
+server.listen(0, "127.0.0.1", () =>
+  process.send({ url: `http://127.0.0.1:${server.address().port}/graphql`, hints: [] }),
+);
