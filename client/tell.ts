@@ -3,7 +3,7 @@ export function tell(listener: () => void): void {
   try {
     listener();
   } catch (error) {
-    // eslint-disable-next-line no-console
+    // eslint-disable-next-line no-console -- an app's mistake has nowhere else to go, and must not pass unseen
     console.error(error);
   }
 }
