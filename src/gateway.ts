@@ -3,11 +3,14 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ApolloServer } from "@apollo/server";
 import {
+  ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
   ApolloServerPluginUsageReportingDisabled,
 } from "@apollo/server/plugin/disabled";
 import { callerAuthenticator, requestLimits, userIdentities, type DirectoryPace } from "./access-parts";
 import { ClosingList } from "./closing-list";
+import { CompiledOperations } from "./compiled/compiled-operations";
+import { replayOutcomes } from "./compiled/recorded-outcomes";
 import type { Config } from "./config";
 import { packageRoot } from "./package-root";
 import { accessRules, mayReadSchema } from "./resolvers/access-rules";
@@ -70,6 +73,8 @@ export interface Parts {
   /** The longest that an operation may take. */
   readonly operationTimeoutMs: number;
   readonly operationList: OperationList;
+  /** False: Apollo Server answers everything, and nothing is compiled. */
+  readonly compile: boolean;
   /** How often a replica finds out whether it still hears of revocations. */
   readonly notices: NoticePace;
   /** How long streams last, and how many a user may have. */
@@ -135,6 +140,8 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   const operationLimits = { ...defaultOperationLimits, ...parts.limits };
   const introspection = !config.production || config.explorer;
   if (!introspection) guardSdl(schema, mayReadSchema);
+  const compiled = parts.compile === false ? undefined : new CompiledOperations(schema);
+  if (compiled) replayOutcomes(schema);
   const { developmentKey } = config.access;
   const operations = readFileSync(join(packageRoot(), "operations", "quickstart.graphql"), "utf8");
   const formatError = presentErrors(events, !config.production);
@@ -155,6 +162,9 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     plugins: [
       costLimit(schema, operationLimits.maxCost),
       subscriptions.plugin<RequestContext>(),
+      ...(compiled ? [compiled.plugin<RequestContext>()] : []),
+      // Nothing may be cached here; the plugin would put a layer around every field's resolver.
+      ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
       sandbox({ enabled: config.explorer, operations, developmentKey }),
@@ -176,6 +186,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
       apollo,
       operationList,
       subscriptions,
+      compiled,
       context: (request, info) => requestContext(credentialsOf(request.headers), info, contextParts),
       pages: config.explorer ? [explorer] : [],
       health: { ready: () => Promise.resolve(readiness(redis)) },

@@ -19,7 +19,10 @@ registerEnumType(TokenSource, {
 });
 
 /** A token for ACS Chat or Calling. */
-@ObjectType({ description: "A token that a client passes to the ACS Chat and Calling SDKs. Keep it secret." })
+@ObjectType({
+  simpleResolvers: true,
+  description: "A token that a client passes to the ACS Chat and Calling SDKs. Keep it secret.",
+})
 export class AccessToken {
   @Field({ description: "The token itself. Treat it as opaque." })
   token!: string;
@@ -37,7 +40,10 @@ export class AccessToken {
 }
 
 /** What is known of a cached token without showing it. */
-@ObjectType({ description: "A token that the gateway holds for an identity. The token itself is not shown." })
+@ObjectType({
+  simpleResolvers: true,
+  description: "A token that the gateway holds for an identity. The token itself is not shown.",
+})
 export class CachedToken {
   @Field(() => [TokenScope], { description: "What it allows." })
   scopes!: readonly TokenScope[];

@@ -32,7 +32,7 @@ export class CreateIdentityInput {
 
 /** What `createIdentity` answers. */
 @Directive(forServices)
-@ObjectType({ description: "The new identity, and its token if one was asked for." })
+@ObjectType({ simpleResolvers: true, description: "The new identity, and its token if one was asked for." })
 export class CreateIdentityPayload {
   @Field(() => Identity, { description: "The new identity. Keep its id: ACS has no list of identities." })
   identity!: Identity;
@@ -59,7 +59,7 @@ export class DeleteIdentityInput {
 }
 
 /** What `deleteIdentity` answers. */
-@ObjectType({ description: "The id that is no more." })
+@ObjectType({ simpleResolvers: true, description: "The id that is no more." })
 export class DeleteIdentityPayload {
   @Field(() => ID, { description: "The id of the deleted identity." })
   deletedId!: string;

@@ -3,7 +3,7 @@ import { Directive, Field, ID, ObjectType } from "type-graphql";
 
 /** An ACS communication user. What is cached for it is resolved in its resolver. */
 @Directive('@key(fields: "id")')
-@ObjectType({ description: "An ACS communication user: somebody who chats or calls." })
+@ObjectType({ simpleResolvers: true, description: "An ACS communication user: somebody who chats or calls." })
 export class Identity {
   @Field(() => ID, { description: "ACS's id for it: `8:acs:<resource id>_<user id>`." })
   id!: string;

@@ -44,7 +44,7 @@ export class IssueTokenInput {
 }
 
 /** What `issueToken` answers. */
-@ObjectType({ description: "The token, and the identity that it is for." })
+@ObjectType({ simpleResolvers: true, description: "The token, and the identity that it is for." })
 export class IssueTokenPayload {
   @Field(() => Identity, { description: "The identity that the token is for." })
   identity!: Identity;
@@ -70,7 +70,10 @@ export class RevokeTokensInput {
 }
 
 /** What `revokeTokens` answers. */
-@ObjectType({ description: "Whose tokens were revoked, and by when ACS refuses them everywhere." })
+@ObjectType({
+  simpleResolvers: true,
+  description: "Whose tokens were revoked, and by when ACS refuses them everywhere.",
+})
 export class RevokeTokensPayload {
   @Field(() => Identity, { description: "The identity whose tokens were revoked." })
   identity!: Identity;
@@ -97,6 +100,7 @@ export class ExchangeTeamsTokenInput {
 
 /** What `exchangeTeamsToken` answers. */
 @ObjectType({
+  simpleResolvers: true,
   description:
     "A token that acts as the Teams user. It lives as long as the Entra token and is never cached.",
 })

@@ -21,7 +21,10 @@ registerEnumType(RevocationCause, {
 });
 
 /** An event of `tokenRevoked`. */
-@ObjectType({ description: "All tokens of an identity that were issued until now have ended." })
+@ObjectType({
+  simpleResolvers: true,
+  description: "All tokens of an identity that were issued until now have ended.",
+})
 export class TokenRevocation {
   @Field(() => Identity, { description: "Whose tokens they were." })
   identity!: Identity;

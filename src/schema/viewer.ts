@@ -24,7 +24,7 @@ registerEnumType(CallerKind, {
 });
 
 /** One of the caller's identities, and what it is for. */
-@ObjectType({ description: "One of your identities, and the device that it is for." })
+@ObjectType({ simpleResolvers: true, description: "One of your identities, and the device that it is for." })
 export class DeviceIdentity {
   @Field(() => String, { nullable: true, description: "The device label; null for your own identity." })
   device!: string | null;
@@ -34,7 +34,7 @@ export class DeviceIdentity {
 }
 
 /** The caller, as the gateway sees it. What is bound to it is resolved in its resolver. */
-@ObjectType({ description: "Who the gateway takes you for." })
+@ObjectType({ simpleResolvers: true, description: "Who the gateway takes you for." })
 export class Viewer {
   @Field({ description: "The name of your API key, or your subject at your issuer." })
   name!: string;

@@ -68,6 +68,9 @@ function operationsOf(text: string): readonly ListedOperation[] {
 /** How ids of the kind that everybody knows may begin (GraphQL over HTTP, appendix on persisted documents). */
 const prefix = "sha256:";
 
+/** What of a request says which operation it means. */
+export type SentOperation = Pick<HTTPGraphQLRequest, "method" | "search" | "body">;
+
 /** The list. It is asked before Apollo Server is, so that what it refuses is not even parsed. */
 export class OperationList {
   private readonly bodies = new Map<string, string>();
@@ -109,11 +112,11 @@ export class OperationList {
    * @throws {@link HttpRefusal} `PERSISTED_QUERY_NOT_FOUND`, or, when the list is all that is served,
    * `OPERATION_NOT_LISTED`.
    */
-  resolve(sent: HTTPGraphQLRequest): HTTPGraphQLRequest {
+  resolve(sent: SentOperation): SentOperation {
     return sent.method === "GET" ? this.resolveGet(sent) : this.resolvePost(sent);
   }
 
-  private resolvePost(sent: HTTPGraphQLRequest): HTTPGraphQLRequest {
+  private resolvePost(sent: SentOperation): SentOperation {
     const { documentId, ...rest } = sent.body as Record<string, unknown>;
     const { id, others } = persistedIn(rest.extensions);
     const query = this.document(rest.query, documentId ?? id);
@@ -121,7 +124,7 @@ export class OperationList {
     return { ...sent, body: { ...rest, query, ...(others && { extensions: others }) } };
   }
 
-  private resolveGet(sent: HTTPGraphQLRequest): HTTPGraphQLRequest {
+  private resolveGet(sent: SentOperation): SentOperation {
     const search = new URLSearchParams(sent.search);
     const queries = search.getAll("query");
     // Apollo Server refuses whatever stands there twice.

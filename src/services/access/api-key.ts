@@ -1,5 +1,5 @@
 /** API keys without the keys: their text form, as the environment and the key file have it. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { tokenScopes, type TokenScope } from "../tokens/token-scope";
 import type { Meaning } from "../watched-file";
 import { EntryProblem, number, parsed, single, splitEntries, words } from "./entries";
@@ -22,7 +22,7 @@ export interface ApiKey {
 
 /** SHA-256 of an API key as it was sent. */
 export function hashApiKey(key: string): Buffer {
-  return createHash("sha256").update(key).digest();
+  return hash("sha256", key, "buffer");
 }
 
 const form =

@@ -1,5 +1,5 @@
 /** Bearer access token → Caller: verifies JWTs of trusted issuers (RFC 7519, RFC 8725, RFC 9068), each once in its life. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import {
   createLocalJWKSet,
   decodeJwt,
@@ -68,7 +68,7 @@ export class OidcAuthenticator {
    * issuer's keys cannot be had. A token that was verified before costs one hash.
    */
   authenticate(token: string): Caller | Promise<Caller> {
-    const digest = createHash("sha256").update(token).digest("base64");
+    const digest = hash("sha256", token, "base64");
     const known = this.verified.get(digest);
     if (known) {
       if (known.expiresAt <= this.clock.now()) {

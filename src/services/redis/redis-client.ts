@@ -7,12 +7,17 @@ import type { RedisAddress } from "./redis-address";
 /** Runs one script on one key. Answers are Buffers, numbers, null, or arrays of these. */
 export type RedisScript = (key: string, ...args: (string | number | Buffer)[]) => Promise<unknown>;
 
+/** Runs one script on several keys, of which each has one argument. The answer has a value for each. */
+export type RedisBatchScript = (keys: readonly string[], args: readonly string[]) => Promise<unknown[]>;
+
 /** What the gateway needs of a client, whatever Redis it speaks to. */
 export interface RedisClient {
   /** Resolves when commands can be sent; rejects when that is not so now. */
   connect(): Promise<void>;
   /** Makes a Lua script callable; it is sent once per connection and called by its hash from then on. */
   script(name: string, lua: string): RedisScript;
+  /** The same for a script that takes any number of keys; undefined where keys may be on different servers. */
+  batchScript(name: string, lua: string): RedisBatchScript | undefined;
   /** The primaries that are known now. */
   primaries(): readonly (Pulsing & { info(section: string): Promise<string> })[];
   /** The id of the primary that `key` belongs to. */
@@ -73,11 +78,14 @@ function commonOptions(address: RedisAddress, patience: ClientPatience) {
 const retryDelay = (attempt: number) => Math.min(50 * attempt, 500);
 
 function singleClient(address: RedisAddress, patience: ClientPatience): RedisClient {
+  const batchNames: string[] = [];
   const options = {
     ...commonOptions(address, patience),
     lazyConnect: true,
     enableOfflineQueue: false,
     enableAutoPipelining: true,
+    // What makes a pipeline of its own gains nothing from waiting for another.
+    autoPipeliningIgnoredCommands: batchNames,
     retryStrategy: retryDelay,
     db: address.database,
     ...(address.kind === "sentinel" ? throughSentinels(address, patience) : address.endpoints[0]),
@@ -90,6 +98,11 @@ function singleClient(address: RedisAddress, patience: ClientPatience): RedisCli
   return {
     connect: () => redis.connect(),
     script: (name, lua) => define(redis, name, lua),
+    batchScript: (name, lua) => {
+      batchNames.push(name);
+      const run = define(redis, name, lua, null);
+      return (keys, args) => run(keys.length, ...keys, ...args) as Promise<unknown[]>;
+    },
     primaries: () => [primary],
     primaryOf: () => primary.id,
     listen: (channel, listener) => listening(() => new Redis(options), channel, listener),
@@ -131,6 +144,7 @@ function clusterClient(address: RedisAddress, patience: ClientPatience): RedisCl
   return {
     connect: () => cluster.connect(),
     script: (name, lua) => define(cluster, name, lua),
+    batchScript: () => undefined,
     primaries: () =>
       cluster.nodes("master").map((node) =>
         pulsing(nodeId(node.options), node, () => {
@@ -189,10 +203,13 @@ function listening(make: () => Redis | Cluster, channel: string, listener: Liste
   };
 }
 
-function define(client: Redis | Cluster, name: string, lua: string): RedisScript {
-  client.defineCommand(name, { numberOfKeys: 1, lua });
+type Run = (...args: (string | number | Buffer)[]) => Promise<unknown>;
+
+/** Without a number of keys, the first argument is that. */
+function define(client: Redis | Cluster, name: string, lua: string, numberOfKeys: number | null = 1): Run {
+  client.defineCommand(name, { lua, ...(numberOfKeys === null ? {} : { numberOfKeys }) });
   const call = `${name}Buffer`;
-  const run = (client as unknown as Record<string, RedisScript | undefined>)[call];
+  const run = (client as unknown as Record<string, Run | undefined>)[call];
   if (!run) throw new Error(`ioredis did not define ${call}.`);
-  return (key, ...args) => run.call(client, key, ...args);
+  return (...args) => run.call(client, ...args);
 }

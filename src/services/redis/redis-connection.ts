@@ -1,4 +1,5 @@
 /** The gateway's connection to Redis: short timeouts, never a wait for one that is away, back by itself. */
+import { Batch } from "./batch";
 import { Heartbeat, type HeartbeatEvents, type Vitals } from "./heartbeat";
 import { impatience } from "./impatience";
 import { reasonOf } from "./reason-of";
@@ -131,6 +132,25 @@ export class RedisConnection implements AsyncDisposable {
     };
     this.scripts.set(name, script);
     return script;
+  }
+
+  /**
+   * Makes a Lua script callable that takes any number of keys with an argument each, and answers with as many values.
+   * Calls of one turn of the event loop are sent as one, where all keys are on one server.
+   */
+  batchedScript(name: string, lua: string): RedisScript {
+    const run = this.client.batchScript(name, lua);
+    if (!run) {
+      const single = this.script(name, lua);
+      return async (key, arg = "") => ((await single(key, arg)) as unknown[])[0];
+    }
+    const batch = new Batch((keys, args) => {
+      this.asked = true;
+      const refusal = this.heartbeat.refusal(this.client.primaryOf(keys[0] ?? ""));
+      if (refusal !== undefined) return Promise.reject(new RedisAway(refusal));
+      return within(this.options.commandTimeoutMs, run(keys, args));
+    });
+    return (key, arg = "") => batch.ask(this.options.keyPrefix + key, String(arg));
   }
 
   /** A pub/sub channel. To be made before the first script is called, as scripts are. */

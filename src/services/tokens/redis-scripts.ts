@@ -19,13 +19,17 @@
  * a primary that has lost its replicas (`min-replicas-to-write`), instead of answering from the past. `allow-oom`
  * lets a revocation work on a full Redis; `commit` alone does not have it. Deadlines are 13 digits, enough until 2286.
  */
-const prelude = (flags: string) => `#!lua${flags}
-local key = KEYS[1]
+const moment = (flags: string) => `#!lua${flags}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local incarnation = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
 if not incarnation then return redis.error_reply('NOINCARNATION INFO replication tells no master_replid') end
 incarnation = string.sub(incarnation, 1, 16)
+local deadlineAndValue = '^(%d%d%d%d%d%d%d%d%d%d%d%d%d)(.*)$'
+`;
+
+const prelude = (flags: string) => `${moment(flags)}
+local key = KEYS[1]
 local known = redis.pcall('HGET', key, 'g')
 if type(known) == 'table' and not string.find(known.err, '^-?WRONGTYPE') then return known end
 if known and (type(known) == 'table' or string.sub(known, 1, 16) ~= incarnation) then
@@ -34,7 +38,7 @@ if known and (type(known) == 'table' or string.sub(known, 1, 16) ~= incarnation)
 end
 local function keep(ms) if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, math.ceil(ms)) end end
 local function left(field)
-  local deadline, value = string.match(redis.call('HGET', key, field) or '', '^(%d%d%d%d%d%d%d%d%d%d%d%d%d)(.*)$')
+  local deadline, value = string.match(redis.call('HGET', key, field) or '', deadlineAndValue)
   if not deadline then return 0 end
   return deadline - now, value
 end
@@ -56,11 +60,26 @@ const generationMs = 60_000;
 
 const allowOom = " flags=allow-oom";
 
-/** `ARGV: field` → the sealed token, or nil. Never one of another incarnation, never one past its deadline. */
-export const read = `${prelude(allowOom)}
-local ms, value = left('e:' .. ARGV[1])
-if ms > 0 then return value end
-return nil`;
+/**
+ * `KEYS: those of several identities, ARGV: a field for each` → for each the sealed token, or nil. Never one of another
+ * incarnation, never one past its deadline. What is dear, the incarnation above all, is asked for once.
+ */
+export const read = `${moment(allowOom)}
+local values = {}
+for index, key in ipairs(KEYS) do
+  values[index] = false
+  local held = redis.pcall('HMGET', key, 'g', 'e:' .. ARGV[index])
+  if held.err then
+    if not string.find(held.err, '^-?WRONGTYPE') then return held end
+    redis.call('DEL', key)
+  elseif held[1] and string.sub(held[1], 1, 16) ~= incarnation then
+    redis.call('DEL', key)
+  else
+    local deadline, value = string.match(held[2] or '', deadlineAndValue)
+    if deadline and deadline - now > 0 then values[index] = value end
+  end
+end
+return values`;
 
 /** No arguments → field, value, field, value … of the tokens that may still be served. */
 export const list = `${prelude(allowOom)}

@@ -1,5 +1,5 @@
 /** The token store protocol on Redis, for values that are already sealed. */
-import { createHash, randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 import { reasonOf } from "../redis/reason-of";
 import type { RedisConnection, RedisScript } from "../redis/redis-connection";
 import * as scripts from "./redis-scripts";
@@ -20,7 +20,7 @@ export class RedisTokenStore implements TokenStore<Buffer> {
 
   constructor(redis: RedisConnection) {
     this.scripts = {
-      read: redis.script("acsgwRead", scripts.read),
+      read: redis.batchedScript("acsgwRead", scripts.read),
       list: redis.script("acsgwList", scripts.list),
       acquire: redis.script("acsgwAcquire", scripts.acquire),
       extend: redis.script("acsgwExtend", scripts.extend),
@@ -110,7 +110,7 @@ export class RedisTokenStore implements TokenStore<Buffer> {
 
 /** Whose tokens a key holds is nobody's business but ours; the braces keep an identity on one Cluster slot. */
 function redisKey(identityId: string): string {
-  return `{${createHash("sha256").update(identityId).digest("base64url").slice(0, 22)}}`;
+  return `{${hash("sha256", identityId, "base64url").slice(0, 22)}}`;
 }
 
 /** 84 bits: no two meet within the minute that a generation or a lease of one identity may be mistaken for another. */

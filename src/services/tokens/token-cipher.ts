@@ -41,7 +41,10 @@ export class TokenCipher {
       })
         .setAAD(Buffer.from(name))
         .setAuthTag(sealed.subarray(tagStart, textStart));
-      return Buffer.concat([decipher.update(sealed.subarray(textStart)), decipher.final()]);
+      const plain = decipher.update(sealed.subarray(textStart));
+      // Checks the tag; of text GCM has nothing left (NIST SP 800-38D is a stream).
+      decipher.final();
+      return plain;
     } catch {
       return undefined;
     }
