@@ -2,6 +2,7 @@
 import { Buffer } from "node:buffer";
 import { createDecipheriv, createSecretKey, hash } from "node:crypto";
 import { createServer } from "node:http";
+import { setImmediate } from "node:timers";
 import { Redis } from "ioredis";
 import { bearerCheck, issuerFrom } from "./shared/bearer.mjs";
 import { listen } from "./shared/listen.mjs";
@@ -10,7 +11,18 @@ const bits = { CHAT: 1, CHAT_JOIN: 2, CHAT_JOIN_LIMITED: 4, VOIP: 8, VOIP_JOIN: 
 const names = Object.keys(bits);
 const [nonceBytes, tagBytes, deadlineDigits] = [12, 16, 13];
 
-const redis = new Redis(process.env.REDIS_URL, { enableAutoPipelining: process.env.PIPELINING !== "off" });
+const redis = new Redis(process.env.REDIS_URL);
+let corked = false;
+/** What one turn of the event loop asks leaves in one write: as many a second as with ioredis's own pipelining, in less time each. */
+function batch() {
+  if (corked) return;
+  corked = true;
+  redis.stream.cork();
+  setImmediate(() => {
+    corked = false;
+    redis.stream.uncork();
+  });
+}
 const issuer = issuerFrom(process.env);
 const callerOf = await bearerCheck(issuer);
 const secrets = new Map(
@@ -41,6 +53,7 @@ async function answer(authorization, text) {
   let set = 0;
   for (const scope of variables.scopes) set |= bits[scope];
   const field = `${set}${fieldEnd}`;
+  batch();
   const value = await redis.hgetBuffer(keyOf(identityId), `e:${field}`);
   if (value === null || Number(value.latin1Slice(0, deadlineDigits)) <= Date.now()) return undefined;
   const plain = open(value, `${identityId} ${field}`);

@@ -35,8 +35,12 @@ class Child {
     this.child = child;
     this.name = name;
     endWithBench(child);
-    child.stdout.setEncoding("utf8").on("data", (text) => (this.#output = (this.#output + text).slice(-20_000)));
+    child.stdout
+      .setEncoding("utf8")
+      .on("data", (text) => (this.#output = (this.#output + text).slice(-20_000)));
     child.stderr.setEncoding("utf8").on("data", (text) => (this.#told = (this.#told + text).slice(-20_000)));
+    // Each wait for its output listens for its end, too.
+    child.setMaxListeners(0);
     child.once("exit", () => (this.#ended = true));
   }
 

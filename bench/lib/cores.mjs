@@ -30,7 +30,9 @@ const cores = hasTaskset() ? allowedCores() : [];
 export const isPinned = cores.length >= 2;
 
 /** The core of each role; undefined where nothing is pinned. */
-export const coreOf = isPinned ? { server: cores[0], load: cores[1] } : { server: undefined, load: undefined };
+export const coreOf = isPinned
+  ? { server: cores[0], load: cores[1] }
+  : { server: undefined, load: undefined };
 
 /** The command that runs `program` on the core of `role`. `taskset` becomes the program, so its pid is the program's. */
 export function pinned(role, program, args) {

@@ -33,7 +33,9 @@ export function serverEnvironment({ redis, emulator, issuer, encryptionKeys, fol
 
 /** Starts one; resolves when it listens. */
 export async function startGateway(environment, ...nodeOptions) {
-  const child = startChild("server", process.execPath, [...nodeOptions, program, "start"], { env: environment });
+  const child = startChild("server", process.execPath, [...nodeOptions, program, "start"], {
+    env: environment,
+  });
   await child.prints(/Ctrl-C ends it\./);
   const [, url] = await child.prints(/^ {2}Gateway +(\S+)/m);
   return { url, pid: child.pid, child, end: () => child.end() };

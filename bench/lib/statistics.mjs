@@ -16,9 +16,3 @@ export function spread(values) {
 export function ratios(values, base) {
   return spread(values.map((value, round) => value / base[round]));
 }
-
-/** The value below which a share of the sorted values lies. */
-export function quantile(sorted, share) {
-  if (sorted.length === 0) return Number.NaN;
-  return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)];
-}

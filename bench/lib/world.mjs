@@ -75,7 +75,11 @@ export async function openLoad({ load, users }, urls, options = {}) {
     targets,
     connections,
     prefix,
-    requests: { path: targets[0].path, body, credentials: users.map(({ token }) => `authorization: Bearer ${token}`) },
+    requests: {
+      path: targets[0].path,
+      body,
+      credentials: users.map(({ token }) => `authorization: Bearer ${token}`),
+    },
     ...options,
   });
 }

@@ -1,9 +1,9 @@
 /** A load of requests over some connections: as fast as the answers come, or at a rate of its own. */
 import { Buffer } from "node:buffer";
 import { Worker } from "node:worker_threads";
-import { cpuOfAll } from "../lib/usage.mjs";
 import { now } from "./clock.mjs";
 import { Connection } from "./connection.mjs";
+import { quantile, startMeter, summary } from "./meter.mjs";
 
 /** Samples that a run can keep. */
 const maxSamples = 4_000_000;
@@ -22,11 +22,12 @@ export class Load {
   #failure;
 
   /**
-   * @param {{ targets: { host: string, port: number }[], connections: number, requests: object, prefix: string }} options
-   * `prefix`: how every right answer begins
+   * @param {{ targets: { host: string, port: number }[], connections: number, requests: object, prefix: string,
+   * lengths?: number[] }} options how every right answer begins, and how many bytes each has, if that is known
    */
-  async open({ targets, connections, requests, prefix }) {
+  async open({ targets, connections, requests, prefix, lengths }) {
     this.#requests = requests;
+    this.#lengths = lengths;
     this.#prefix = Buffer.from(prefix);
     this.#next = 0;
     // Neighbours in the store are not asked for one after the other.
@@ -49,12 +50,11 @@ export class Load {
     this.#connections = [];
   }
 
-  /** The answer to each request, as text. From then on answers of another length are wrong. */
+  /** The answer to each request, as text. */
   async readAll() {
     const { count } = this.#requests;
     const bodies = new Array(count);
     let sent = 0;
-    this.#lengths = undefined;
     await new Promise((resolve, reject) => {
       let answered = 0;
       const send = (connection) => {
@@ -69,7 +69,6 @@ export class Load {
       this.#onWrong = reject;
       for (const connection of this.#connections) send(connection);
     });
-    this.#lengths = Uint32Array.from(bodies, (body) => Buffer.byteLength(body));
     return bodies;
   }
 
@@ -81,7 +80,7 @@ export class Load {
   async saturate({ seconds = Infinity, warmSeconds = 0, total = Infinity, watched = {} }) {
     const samples = new Float64Array(Number.isFinite(total) ? total : maxSamples);
     const warmUntil = now() + warmSeconds * 1e3;
-    let [count, sent, answered] = [0, 0, 0];
+    let [count, sent] = [0, 0];
     let meter;
     let until = Infinity;
     return await new Promise((resolve, reject) => {
@@ -93,7 +92,6 @@ export class Load {
       };
       this.#onAnswer = (connection) => {
         const at = now();
-        answered += 1;
         if (meter) {
           if (at <= until) {
             if (count < samples.length) samples[count] = at - connection.intended;
@@ -106,7 +104,8 @@ export class Load {
         if (at < until && sent < total) return send(connection);
         busy -= 1;
         if (meter && !meter.result) meter.result = meter.stop();
-        if (busy === 0) resolve(summary(samples.subarray(0, Math.min(count, samples.length)), count, meter.result));
+        if (busy === 0)
+          resolve(summary(samples.subarray(0, Math.min(count, samples.length)), count, meter.result));
       };
       if (warmSeconds === 0) {
         meter = startMeter(watched);
@@ -130,6 +129,7 @@ export class Load {
     const samples = new Float64Array(total - warm);
     const lateness = new Float64Array(total - warm);
     const startAt = now() + 100;
+    // In turn, so that none is idle for so long that the server closes it.
     const free = [...this.#connections];
     let [due, sent, answered] = [0, 0, 0];
     let meter;
@@ -142,7 +142,7 @@ export class Load {
         pacer.once("error", reject);
         const sendDue = () => {
           while (sent < due && free.length > 0) {
-            const connection = free.pop();
+            const connection = free.shift();
             const intended = startAt + sent * intervalMs;
             connection.order = sent;
             sent += 1;
@@ -168,7 +168,10 @@ export class Load {
           free.push(connection);
           if (sent < due) sendDue();
           if (answered === total)
-            resolve({ ...summary(samples, samples.length, meter.result), latenessP99: p(lateness.sort(), 0.99) });
+            resolve({
+              ...summary(samples, samples.length, meter.result),
+              latenessP99: quantile(lateness.sort(), 0.99),
+            });
         };
       });
     } finally {
@@ -198,42 +201,6 @@ export class Load {
     if (isRight) this.#onAnswer(connection, body);
     else this.#onWrong(new Error(`A wrong answer: ${body.toString("utf8", 0, 500)}`));
   }
-}
-
-/** Takes times and CPU times from now until it is stopped. */
-function startMeter(watched) {
-  const startedAt = now();
-  const own = process.cpuUsage();
-  const before = Object.entries(watched).map(([name, pids]) => [name, cpuOfAll(pids)]);
-  return {
-    result: undefined,
-    stop: () => {
-      const { user, system } = process.cpuUsage(own);
-      const cpu = before.map(([name, seconds]) => [name, cpuOfAll(watched[name]) - seconds]);
-      return {
-        seconds: (now() - startedAt) / 1e3,
-        cpu: { ...Object.fromEntries(cpu), load: (user + system) / 1e6 },
-      };
-    },
-  };
-}
-
-function summary(samples, count, { seconds, cpu }) {
-  const sorted = samples.sort();
-  return {
-    count,
-    seconds,
-    perSecond: count / seconds,
-    p50: p(sorted, 0.5),
-    p99: p(sorted, 0.99),
-    max: p(sorted, 1),
-    /** Seconds of CPU. */
-    cpu,
-  };
-}
-
-function p(sorted, share) {
-  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
 }
 
 /** The first number from `wish` on that has no divisor with `count` in common: steps of it visit all. */

@@ -1,15 +1,16 @@
-/** The process that makes the load: takes one order at a time from the bench, and answers with what it has measured. */
+/** The process that makes the load. */
+import { takeOrders } from "../lib/orders.mjs";
 import { Load } from "./load.mjs";
 import { numberedRequests, userRequests } from "./requests.mjs";
 
 let load = new Load();
 
 const orders = {
-  open: async ({ targets, connections, requests, prefix }) => {
+  open: async ({ requests, ...options }) => {
     load.close();
     load = new Load();
     const make = requests.placeholder === undefined ? userRequests : numberedRequests;
-    await load.open({ targets, connections, requests: make(requests), prefix });
+    await load.open({ ...options, requests: make(requests) });
   },
   readAll: () => load.readAll(),
   saturate: (options) => load.saturate(options),
@@ -17,12 +18,4 @@ const orders = {
   close: () => load.close(),
 };
 
-process.on("message", async ({ order, options }) => {
-  try {
-    process.send({ result: await orders[order](options) });
-  } catch (error) {
-    process.send({ problem: error.stack });
-  }
-});
-process.on("disconnect", () => process.exit());
-process.send({ result: "ready" });
+takeOrders(orders);

@@ -38,9 +38,11 @@ export async function bearerCheck({ issuer, audience, jwksUrl }) {
 /** What `bearerCheck` takes, from the gateway's own variable. */
 export function issuerFrom(environment) {
   const [issuer, ...fields] = environment.OIDC_ISSUERS.split(" ");
-  const { audience, jwks, "identity-claim": identityClaim } = Object.fromEntries(
-    fields.map((field) => field.split("=")),
-  );
+  const {
+    audience,
+    jwks,
+    "identity-claim": identityClaim,
+  } = Object.fromEntries(fields.map((field) => field.split("=")));
   return { issuer, audience, jwksUrl: jwks, identityClaim };
 }
 

@@ -35,10 +35,13 @@ const { TokenService } = part("services/tokens/token-service");
 /** The schema, and a function that makes the context of a request from its `authorization` header. */
 export async function gatewayParts() {
   const config = loadConfig(process.env);
-  const [clock, events, closing] = [systemClock, createEvents(createLogger(config.logLevel)), new ClosingList()];
+  const [clock, events, closing] = [
+    systemClock,
+    createEvents(createLogger(config.logLevel)),
+    new ClosingList(),
+  ];
   const redis = await RedisConnection.connect(config.redis, events);
-  const { accessKey, budget: _budget, ...acs } = config.acs;
-  const azure = new AcsIdentityProvider({ ...acs, credential: { accessKey } }, clock, events);
+  const azure = new AcsIdentityProvider({ ...config.acs, credential: config.acs }, clock, events);
   const cipher = new TokenCipher(fixedKeyRing(config.tokens.encryptionKeys));
   const store = new SealedTokenStore(new RedisTokenStore(redis), cipher, events);
   const tokens = new TokenService(store, azure, clock, events, config.tokens.minRemainingMs);
@@ -52,7 +55,11 @@ export async function gatewayParts() {
   ];
   const { schema } = await buildGatewaySchema(resolvers, accessRules, { Identity: identityByReference });
   // Nobody leaves in the middle of a request, and nobody asks what became of it.
-  const call = { signal: new AbortController().signal, answered: new Promise(() => undefined), account: undefined };
+  const call = {
+    signal: new AbortController().signal,
+    answered: new Promise(() => undefined),
+    account: undefined,
+  };
   const ownersOf = (ids) => Promise.resolve(ids.map(() => undefined));
   const contextFor = async (authorization) => ({
     caller: await callers.authenticate({ apiKey: undefined, authorization }),
