@@ -1,4 +1,4 @@
-/** Programs that the tests need beside Node: found, or installed as Debian packages, or the user is told how. */
+/** Programs that tests and bench need beside Node: found, or installed as Debian packages, or the user is told how. */
 import { accessSync, constants, existsSync, readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { Problem, say } from "./project.mjs";
@@ -35,11 +35,15 @@ const tools = [
   },
 ];
 
-/** Where each tool is, as environment variables for the tests. Throws a {@link Problem} when one cannot be had. */
-export async function ensureTools() {
-  const missing = tools.filter((tool) => !find(tool));
+/**
+ * Where each tool is, as environment variables for whoever starts it: all of them, or those with these titles. Throws
+ * a {@link Problem} when one cannot be had.
+ */
+export async function ensureTools(titles = tools.map(({ title }) => title)) {
+  const wanted = tools.filter(({ title }) => titles.includes(title));
+  const missing = wanted.filter((tool) => !find(tool));
   if (missing.length > 0) await install(missing);
-  return Object.fromEntries(tools.map((tool) => [tool.variable, find(tool) ?? giveUp(tool)]));
+  return Object.fromEntries(wanted.map((tool) => [tool.variable, find(tool) ?? giveUp(tool)]));
 }
 
 function find({ title, variable, names, places, folders: versions }) {
@@ -118,7 +122,7 @@ async function rootPrefix() {
 
 function giveUp({ title, variable, names, debianPackage }) {
   throw new Problem(
-    `The tests need ${title}, and ${names.join(" or ")} is not on the PATH. ` +
+    `This needs ${title}, and ${names.join(" or ")} is not on the PATH. ` +
       `Install it (Debian: sudo apt-get install ${debianPackage}), or set ${variable} to its executable file.`,
   );
 }

@@ -1,0 +1,2 @@
+/** What the bench tells while it runs, on stderr. */
+export { say } from "../../scripts/lib/project.mjs";
