@@ -136,11 +136,11 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   const ownersOf = (ids: readonly string[]) =>
     users?.ownersOf(ids) ?? Promise.resolve(ids.map(() => undefined));
   const contextParts = { callers, limits, audit, tokens, revocations, ownersOf };
-  const { schema, typeDefs } = await describeApi(tokens, new IdentityLife(identities, users), own);
+  const { schema, typeDefs, direct } = await describeApi(tokens, new IdentityLife(identities, users), own);
   const operationLimits = { ...defaultOperationLimits, ...parts.limits };
   const introspection = !config.production || config.explorer;
   if (!introspection) guardSdl(schema, mayReadSchema);
-  const compiled = parts.compile === false ? undefined : new CompiledOperations(schema);
+  const compiled = parts.compile === false ? undefined : new CompiledOperations({ schema, direct });
   if (compiled) replayOutcomes(schema);
   const { developmentKey } = config.access;
   const operations = readFileSync(join(packageRoot(), "operations", "quickstart.graphql"), "utf8");

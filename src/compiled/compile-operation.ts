@@ -1,10 +1,6 @@
 /** Compiles an operation of a valid document into a function that runs it, without graphql-js and Apollo Server. */
-import {
-  OperationTypeNode,
-  type DocumentNode,
-  type GraphQLSchema,
-  type OperationDefinitionNode,
-} from "graphql";
+import { OperationTypeNode, type DocumentNode, type OperationDefinitionNode } from "graphql";
+import type { GatewaySchema } from "../schema/build-schema";
 import { compileVariables, unfit, type CoerceVariables, type Values } from "./input-values";
 import { NotCompilable } from "./not-compilable";
 import { Unwritable } from "./output-text";
@@ -23,36 +19,50 @@ export interface CompiledOperation {
 
 /** Undefined for operations that are left to Apollo Server. */
 export function compileOperation(
-  schema: GraphQLSchema,
+  { schema, direct }: Pick<GatewaySchema, "schema" | "direct">,
   document: DocumentNode,
   operation: OperationDefinitionNode,
 ): CompiledOperation | undefined {
+  const type = schema.getRootType(operation.operation);
+  const isSubscription = operation.operation === OperationTypeNode.SUBSCRIPTION;
+  if (!type || isSubscription || operation.directives?.length) return undefined;
   try {
-    return compile(schema, document, operation);
+    const fragments = fragmentsOf(document);
+    const roots = [...selectedFields(type, [operation.selectionSet], fragments)].map(
+      ([key, nodes], index) => new RootField(key, nodes, index === 0, { type, direct, fragments }),
+    );
+    const coerce = compileVariables(schema, operation.variableDefinitions ?? []);
+    const [first] = roots;
+    if (first && roots.length === 1) return new OneField(coerce, first);
+    return new SeveralFields(coerce, roots, operation.operation === OperationTypeNode.MUTATION);
   } catch (error) {
     if (error instanceof NotCompilable) return undefined;
     throw error;
   }
 }
 
-function compile(
-  schema: GraphQLSchema,
-  document: DocumentNode,
-  operation: OperationDefinitionNode,
-): CompiledOperation {
-  const type = schema.getRootType(operation.operation);
-  const isSubscription = operation.operation === OperationTypeNode.SUBSCRIPTION;
-  if (!type || isSubscription || operation.directives?.length) throw new NotCompilable();
-  const fragments = fragmentsOf(document);
-  const roots = [...selectedFields(type, [operation.selectionSet], fragments)].map(
-    ([key, nodes], index) => new RootField(key, nodes, index === 0, { schema, type, operation, fragments }),
-  );
-  const coerce = compileVariables(schema, operation.variableDefinitions ?? []);
-  const oneByOne = operation.operation === OperationTypeNode.MUTATION;
-  return new Program(coerce, roots, oneByOne);
+/** What nearly all operations are. */
+class OneField implements CompiledOperation {
+  constructor(
+    private readonly coerce: CoerceVariables,
+    private readonly root: RootField,
+  ) {}
+
+  async run(context: object, sent: Values): Promise<string | undefined> {
+    const variables = this.coerce(sent);
+    const outcome = variables === unfit ? undefined : this.root.begin(context, variables);
+    if (!outcome) return undefined;
+    try {
+      return `{"data":{${this.root.before}${this.root.write(await outcome)}}}\n`;
+    } catch {
+      // Whatever it was, Apollo Server comes to it again, and tells the client what is to be told.
+      recordOutcomes(context, new Map([[this.root.key, outcome]]));
+      return undefined;
+    }
+  }
 }
 
-class Program implements CompiledOperation {
+class SeveralFields implements CompiledOperation {
   constructor(
     private readonly coerce: CoerceVariables,
     private readonly roots: readonly RootField[],
@@ -66,7 +76,10 @@ class Program implements CompiledOperation {
     const outcomes = new Map<string, Promise<unknown>>();
     const begin = (root: RootField) => {
       const outcome = root.begin(context, variables);
-      if (outcome) outcomes.set(root.key, outcome);
+      if (!outcome) return undefined;
+      // Whoever waits for it may not come to it, when one before it has failed.
+      outcome.catch(() => undefined);
+      outcomes.set(root.key, outcome);
       return outcome;
     };
     if (!this.oneByOne) this.roots.forEach(begin);
@@ -78,7 +91,6 @@ class Program implements CompiledOperation {
         text += root.before + root.write(await outcome);
       }
     } catch {
-      // Whatever it was, Apollo Server comes to it again, and tells the client what is to be told.
       recordOutcomes(context, outcomes);
       return undefined;
     }

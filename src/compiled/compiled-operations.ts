@@ -1,7 +1,7 @@
 /** The operations that have been compiled, each once: learned from those that Apollo Server has found to be valid. */
 import type { ApolloServerPlugin, BaseContext, GraphQLRequestContext } from "@apollo/server";
 import { LRUCache } from "lru-cache";
-import type { GraphQLSchema } from "graphql";
+import type { GatewaySchema } from "../schema/build-schema";
 import { compileOperation, type CompiledOperation } from "./compile-operation";
 
 /** How much is remembered. */
@@ -27,7 +27,7 @@ export class CompiledOperations {
   private readonly documents: LRUCache<string, Operations>;
 
   constructor(
-    private readonly schema: GraphQLSchema,
+    private readonly schema: Pick<GatewaySchema, "schema" | "direct">,
     limits = compiledLimits,
   ) {
     this.documents = new LRUCache({

@@ -62,47 +62,70 @@ export interface ContextParts {
 }
 
 /**
- * The context of one request. Throws `UNAUTHENTICATED` when a credential was sent that is not valid,
+ * The context of one request. Throws or rejects with `UNAUTHENTICATED` when a credential was sent that is not valid,
  * `ISSUER_UNAVAILABLE`, and `RATE_LIMITED` when the caller, or a stranger's address, has sent too many requests.
  */
-export async function requestContext(
+export function requestContext(
   credentials: Credentials,
   request: AnsweredRequest,
-  { callers, limits, audit, tokens, revocations, ownersOf }: ContextParts,
-): Promise<RequestContext> {
-  const caller = await authenticated(credentials, request, callers, limits, audit);
-  if (caller) limits.admitCaller(caller);
-  const actor = caller && actorOf(caller);
-  const enter = (action: AuditedAction, outcome: AuditRecord["outcome"], about: About) => {
-    audit.record({
+  parts: ContextParts,
+): RequestContext | Promise<RequestContext> {
+  const made = (caller: Caller | undefined) => {
+    if (caller) parts.limits.admitCaller(caller);
+    return new Request(caller, request, parts);
+  };
+  const caller = authenticated(credentials, request, parts);
+  // Whoever was here before is known at once.
+  return caller instanceof Promise ? caller.then(made) : made(caller);
+}
+
+/** What is not asked for is not made. */
+class Request implements RequestContext {
+  readonly call: CreateCall;
+  private looked: Lookups | undefined;
+
+  constructor(
+    readonly caller: Caller | undefined,
+    private readonly request: AnsweredRequest,
+    private readonly parts: ContextParts,
+  ) {
+    this.call = new Call(request, caller, parts.limits);
+  }
+
+  get lookups(): Lookups {
+    return (this.looked ??= new Lookups(this.parts.tokens, this.parts.ownersOf));
+  }
+
+  revocations(target: Target): Promise<AsyncIterableIterator<RevocationEvent, undefined>> {
+    return this.parts.revocations.follow(this, target);
+  }
+
+  refused(action: AuditedAction): void {
+    this.enter(action, "FORBIDDEN", {});
+  }
+
+  async audited<T>(action: AuditedAction, about: About, act: () => Promise<T>): Promise<T> {
+    try {
+      const result = await act();
+      this.enter(action, "ok", about);
+      return result;
+    } catch (error) {
+      this.enter(action, error instanceof GatewayError ? error.code : "INTERNAL_SERVER_ERROR", about);
+      throw error;
+    }
+  }
+
+  private enter(action: AuditedAction, outcome: AuditRecord["outcome"], about: About): void {
+    const { caller, request } = this;
+    this.parts.audit.record({
       action,
       outcome,
-      caller: actor,
+      caller: caller && actorOf(caller),
       ...about,
       address: request.address,
       requestId: request.id,
     });
-  };
-  const context: RequestContext = {
-    caller,
-    call: new Call(request, caller, limits),
-    lookups: new Lookups(tokens, ownersOf),
-    revocations: (target) => revocations.follow(context, target),
-    refused: (action) => {
-      enter(action, "FORBIDDEN", {});
-    },
-    audited: async (action, about, act) => {
-      try {
-        const result = await act();
-        enter(action, "ok", about);
-        return result;
-      } catch (error) {
-        enter(action, error instanceof GatewayError ? error.code : "INTERNAL_SERVER_ERROR", about);
-        throw error;
-      }
-    },
-  };
-  return context;
+  }
 }
 
 /** What one request looks up of identities, many in one round trip. Made when it is asked for, which most requests do not. */
@@ -150,23 +173,26 @@ class Call implements CreateCall {
   }
 }
 
-async function authenticated(
+function authenticated(
   credentials: Credentials,
-  { address, id: requestId }: AnsweredRequest,
-  callers: CallerAuthenticator,
-  limits: RequestLimits,
-  audit: Audit,
-): Promise<Caller | undefined> {
+  request: AnsweredRequest,
+  { callers, limits, audit }: ContextParts,
+): Caller | undefined | Promise<Caller> {
   // A service has a limit of its own, and all its users' requests come from its address. Who is none is a stranger.
   const asService = credentials.apiKey !== undefined && credentials.authorization === undefined;
-  if (!asService) limits.admitAddress(address);
-  try {
-    return await callers.authenticate(credentials);
-  } catch (error) {
+  if (!asService) limits.admitAddress(request.address);
+  const refused = (error: unknown): never => {
+    const { address, id: requestId } = request;
     const outcome = error instanceof GatewayError ? error.code : "INTERNAL_SERVER_ERROR";
     audit.record({ action: "caller.authenticate", outcome, caller: undefined, address, requestId });
     if (asService) limits.admitAddress(address);
     throw error;
+  };
+  try {
+    const caller = callers.authenticate(credentials);
+    return caller instanceof Promise ? caller.catch(refused) : caller;
+  } catch (error) {
+    return refused(error);
   }
 }
 

@@ -2,15 +2,16 @@
 import "reflect-metadata";
 import { buildSubgraphSchema } from "@apollo/subgraph";
 import { printSchemaWithDirectives } from "@graphql-tools/utils";
-import { parse, specifiedDirectives, type GraphQLSchema } from "graphql";
+import { isObjectType, parse, specifiedDirectives, type GraphQLSchema } from "graphql";
 import {
   buildSchema,
   createResolversMap,
-  type AuthChecker,
+  type AuthCheckerFn,
   type BuildSchemaOptions,
   type NonEmptyArray,
   type PubSub,
 } from "type-graphql";
+import { directResolvers, type DirectResolvers } from "./direct-resolvers";
 import {
   checkReferencedTypes,
   withReferences,
@@ -42,16 +43,25 @@ export interface SubgraphExtras {
   readonly unreachable?: NonNullable<BuildSchemaOptions["orphanedTypes"]>;
 }
 
+/** What {@link buildGatewaySchema} makes. */
+export interface GatewaySchema {
+  readonly schema: GraphQLSchema;
+  /** What the registry and `schema.graphql` hold. */
+  readonly typeDefs: string;
+  /** The root fields' resolvers for who needs no graphql-js to call them. */
+  readonly direct: DirectResolvers;
+}
+
 /**
  * The schema that `resolvers` describe, as a Federation 2 subgraph. The instances are used as they are, so two
- * gateways in one process stay apart. `typeDefs` is what the registry and `schema.graphql` hold.
+ * gateways in one process stay apart.
  */
 export async function buildGatewaySchema<TContext extends object, TAccess extends object>(
   resolvers: readonly ResolverInstance[],
-  authChecker: AuthChecker<TContext, TAccess>,
+  authChecker: AuthCheckerFn<TContext, TAccess>,
   entities: EntityReferences,
   { link = gatewayLink, directives = [], unreachable = [] }: SubgraphExtras = {},
-): Promise<{ readonly schema: GraphQLSchema; readonly typeDefs: string }> {
+): Promise<GatewaySchema> {
   const byClass = new Map(resolvers.map((resolver) => [resolver.constructor, resolver]));
   const plain = await buildSchema({
     resolvers: resolvers.map((resolver) => resolver.constructor) as unknown as NonEmptyArray<
@@ -73,5 +83,19 @@ export async function buildGatewaySchema<TContext extends object, TAccess extend
     resolvers: withReferences(createResolversMap(plain) as SubgraphResolvers, entities),
   });
   checkReferencedTypes(schema, Object.keys(entities));
-  return { schema, typeDefs };
+  checkGuards(schema);
+  return { schema, typeDefs, direct: directResolvers(byClass, authChecker) };
 }
+
+/** A field without a resolver is read as it is, and no access rule would be asked about it. Throws if one is guarded. */
+function checkGuards(schema: GraphQLSchema): void {
+  for (const type of Object.values(schema.getTypeMap())) {
+    if (!isObjectType(type)) continue;
+    for (const { name, resolve, astNode } of Object.values(type.getFields())) {
+      const isGuarded = astNode?.directives?.some((each) => guards.has(each.name.value));
+      if (isGuarded && !resolve) throw new Error(`${type.name}.${name} is guarded, and has no resolver.`);
+    }
+  }
+}
+
+const guards = new Set(["authenticated", "requiresScopes"]);

@@ -33,12 +33,20 @@ export function clientAddress(trusted: readonly string[], onForwarded?: () => vo
 
 function peerAddress(onForwarded: (() => void) | undefined): ClientAddress {
   let told = onForwarded === undefined;
+  // A connection has one for all its requests.
+  const known = new WeakMap<object, string>();
   return ({ socket, headers }) => {
     if (!told && headers["x-forwarded-for"] !== undefined) {
       told = true;
       onForwarded?.();
     }
-    return socket.remoteAddress === undefined ? "unknown" : canonical(socket.remoteAddress);
+    let address = known.get(socket);
+    if (address === undefined) {
+      if (socket.remoteAddress === undefined) return "unknown";
+      address = canonical(socket.remoteAddress);
+      known.set(socket, address);
+    }
+    return address;
   };
 }
 

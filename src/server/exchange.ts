@@ -47,6 +47,7 @@ export class Exchange implements RequestInfo {
   #address: string | undefined;
   #expired: Error | undefined;
   #handedOver: boolean | undefined;
+  #isPreset = false;
 
   constructor(
     readonly request: IncomingMessage,
@@ -70,7 +71,10 @@ export class Exchange implements RequestInfo {
       };
       if (this.#expired) controller.abort(this.#expired);
       else if (response.destroyed) gone();
-      else response.once("close", gone);
+      else {
+        this.#rememberHandingOver();
+        response.once("close", gone);
+      }
     }
     return this.#controller.signal;
   }
@@ -93,6 +97,7 @@ export class Exchange implements RequestInfo {
       };
       if (response.writableFinished || response.destroyed) over();
       else {
+        this.#rememberHandingOver();
         response.once("finish", over);
         response.once("close", over);
       }
@@ -113,6 +118,7 @@ export class Exchange implements RequestInfo {
   /** Puts the headers of every answer on the response, for a page that writes its own. It may change them. */
   preset(): void {
     const { response } = this;
+    this.#isPreset = true;
     response.setHeader("x-request-id", this.id);
     setAll(response, this.around.headers);
     if (this.around.closing()) response.setHeader("connection", "close");
@@ -127,12 +133,10 @@ export class Exchange implements RequestInfo {
       return;
     }
     if (response.destroyed) return;
-    for (const name of response.getHeaderNames()) response.removeHeader(name);
+    if (this.#isPreset) for (const name of response.getHeaderNames()) response.removeHeader(name);
     headers.push("content-length", String(Buffer.byteLength(body)));
     this.#tellsData = hasData;
     response.writeHead(status, headers);
-    // First, since Node may close the connection at once after its last answer.
-    response.prependOnceListener("finish", () => this.#isHandedOver());
     response.end(body);
     if (!request.complete) this.#dropRest();
   }
@@ -145,6 +149,11 @@ export class Exchange implements RequestInfo {
     response.writeHead(204);
     response.end();
     if (!this.request.complete) this.#dropRest();
+  }
+
+  /** For those who ask. First of all listeners, since Node may close the connection at once after its last answer. */
+  #rememberHandingOver(): void {
+    this.response.prependOnceListener("finish", () => this.#isHandedOver());
   }
 
   /** Node says "finish" of an answer that was cut off in the middle as well; but then the socket is gone before. */

@@ -13,12 +13,18 @@ import { ShortWay, type RunnableOperations, type ShortRequest } from "./short-wa
 import { asEvents, eventStreamType, mustStream, type Results, type Subscriptions } from "./subscriptions";
 
 /** Makes the context of one operation. Errors with plain `extensions` reach the client as they are. */
-export type MakeContext<TContext> = (request: IncomingMessage, info: RequestInfo) => Promise<TContext>;
+export type MakeContext<TContext> = (
+  request: IncomingMessage,
+  info: RequestInfo,
+) => TContext | Promise<TContext>;
 
 /** Written by this room alone, whatever Apollo Server's plugins say. */
 const ownHeaders = new Set(["content-type", "content-length", "cache-control"]);
 
 const graphqlResponseType = "application/graphql-response+json";
+
+/** An operation has not ended in its time. */
+const tooLate = Symbol("too late");
 
 /** What answers an operation. */
 export interface GraphqlParts<TContext extends BaseContext> {
@@ -80,17 +86,15 @@ export class GraphqlRoute<TContext extends BaseContext> {
     const toRun = operationList ? operationList.resolve(sent) : sent;
     const short = this.#shortWay?.find(toRun, request);
     const running = short ? this.#runShort(exchange, toRun, short) : this.#run(exchange, toRun);
-    if (await this.#inTime(running)) {
-      const answer = await running;
-      if (typeof answer === "string") this.#answerShort(exchange, answer, short?.contentType ?? "");
-      else if (answer.events) await this.#stream(exchange, answer.events);
-      else this.#answer(exchange, answer.result);
-    } else {
+    const answer = await this.#inTime(running);
+    if (typeof answer === "string") this.#answerShort(exchange, answer, short?.contentType ?? "");
+    else if (answer === tooLate) {
       exchange.expire();
       this.#answerTooLate(exchange);
       // Until it has ended the exchange counts as in flight, so that a gateway that closes waits for a revocation.
       await running.catch(() => undefined);
-    }
+    } else if (answer.events) await this.#stream(exchange, answer.events);
+    else this.#answer(exchange, answer.result);
   }
 
   async #run(
@@ -111,25 +115,31 @@ export class GraphqlRoute<TContext extends BaseContext> {
     sent: SentOperation,
     { operation, variables }: ShortRequest,
   ): Promise<string | Answer> {
-    const context = this.#context(exchange);
-    let made: TContext;
+    let context: TContext;
     try {
-      made = await context;
-    } catch {
-      return this.#run(exchange, sent, () => context);
+      const made = this.parts.context(exchange.request, exchange);
+      context = made instanceof Promise ? await made : made;
+    } catch (error) {
+      return this.#run(exchange, sent, () => Promise.reject(asGraphqlError(error)));
     }
-    return (await operation.run(made, variables)) ?? this.#run(exchange, sent, () => context);
+    const text = await operation.run(context, variables);
+    return text ?? this.#run(exchange, sent, () => Promise.resolve(context));
   }
 
-  /** Whether it has ended, well or not, before its time was over. Node keeps timers of one length in one list: 0.6 µs. */
-  #inTime(operation: Promise<unknown>): Promise<boolean> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.#timeoutMs, false);
-      const ended = () => {
-        clearTimeout(timer);
-        resolve(true);
-      };
-      operation.then(ended, ended);
+  /** What it comes to; {@link tooLate} when its time is over. Node keeps timers of one length in one list: 0.6 µs. */
+  #inTime<T>(operation: Promise<T>): Promise<T | typeof tooLate> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(resolve, this.#timeoutMs, tooLate);
+      operation.then(
+        (value) => {
+          clearTimeout(timer);
+          resolve(value);
+        },
+        (error: unknown) => {
+          clearTimeout(timer);
+          reject(error as Error);
+        },
+      );
     });
   }
 
@@ -184,13 +194,11 @@ export class GraphqlRoute<TContext extends BaseContext> {
     exchange.answer(refusal.status, headers, refusalBody(refusal));
   }
 
-  /** Apollo Server would put words of its own before the message of an error that is not a GraphQLError. */
   async #context(exchange: Exchange): Promise<TContext> {
     try {
       return await this.parts.context(exchange.request, exchange);
     } catch (error) {
-      if (error instanceof GraphQLError || !(error instanceof Error)) throw error;
-      throw new GraphQLError(error.message, { originalError: error });
+      throw asGraphqlError(error);
     }
   }
 
@@ -199,6 +207,12 @@ export class GraphqlRoute<TContext extends BaseContext> {
     this.cors.allowPreflight(exchange.request, headers);
     exchange.answerEmpty(headers);
   }
+}
+
+/** Apollo Server would put words of its own before the message of an error that is not a GraphQLError. */
+function asGraphqlError(error: unknown): Error {
+  if (error instanceof GraphQLError || !(error instanceof Error)) return error as Error;
+  return new GraphQLError(error.message, { originalError: error });
 }
 
 function headersOf(request: IncomingMessage): HeaderMap {

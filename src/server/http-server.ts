@@ -286,14 +286,14 @@ export class HttpServer<TContext extends BaseContext> {
       if (--this.#inFlight === 0) this.#onIdle?.();
     };
     const exchange = new Exchange(request, response, this.#around);
-    this.#route(exchange)
-      .catch((error: unknown) => {
-        this.#refuse(exchange, error);
-      })
-      .finally(() => {
-        if (response.destroyed) done();
-        else response.once("close", done);
-      });
+    const over = (): void => {
+      if (response.destroyed) done();
+      else response.once("close", done);
+    };
+    this.#route(exchange).then(over, (error: unknown) => {
+      this.#refuse(exchange, error);
+      over();
+    });
   };
 
   #connectionOf(socket: Duplex): Connection {

@@ -69,25 +69,26 @@ function readAll(request: IncomingMessage, limitBytes: number): Promise<Buffer> 
     let first: Buffer | undefined;
     let chunks: Buffer[] | undefined;
     let size = 0;
-    const stop = (): void => {
-      request.off("data", take).off("end", finish).off("close", gone).off("error", gone);
-    };
+    // Listeners that have nothing to do any more are quicker than to take them away.
+    let over = false;
     const take = (chunk: Buffer): void => {
+      if (over) return;
       size += chunk.length;
       if (size > limitBytes) {
-        stop();
+        over = true;
         reject(tooLarge(limitBytes));
       } else if (first === undefined) first = chunk;
       else (chunks ??= [first]).push(chunk);
     };
     const finish = (): void => {
-      stop();
+      if (over) return;
+      over = true;
       resolve(chunks === undefined ? (first ?? Buffer.alloc(0)) : Buffer.concat(chunks, size));
     };
+    // The stream may still report why it ended, and is heard.
     const gone = (): void => {
-      stop();
-      // The stream may still report why it ended.
-      request.on("error", () => undefined);
+      if (over) return;
+      over = true;
       reject(new ClientGone("The client disconnected while sending its request."));
     };
     request.on("data", take).on("end", finish).on("close", gone).on("error", gone);

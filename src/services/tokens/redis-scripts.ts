@@ -68,14 +68,12 @@ export const read = `${moment(allowOom)}
 local values = {}
 for index, key in ipairs(KEYS) do
   values[index] = false
-  local held = redis.pcall('HMGET', key, 'g', 'e:' .. ARGV[index])
-  if held.err then
-    if not string.find(held.err, '^-?WRONGTYPE') then return held end
-    redis.call('DEL', key)
-  elseif held[1] and string.sub(held[1], 1, 16) ~= incarnation then
+  local known = redis.pcall('HGET', key, 'g')
+  if type(known) == 'table' and not string.find(known.err, '^-?WRONGTYPE') then return known end
+  if known and (type(known) == 'table' or string.sub(known, 1, 16) ~= incarnation) then
     redis.call('DEL', key)
   else
-    local deadline, value = string.match(held[2] or '', deadlineAndValue)
+    local deadline, value = string.match(redis.call('HGET', key, 'e:' .. ARGV[index]) or '', deadlineAndValue)
     if deadline and deadline - now > 0 then values[index] = value end
   end
 end

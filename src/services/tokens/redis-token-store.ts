@@ -31,9 +31,8 @@ export class RedisTokenStore implements TokenStore<Buffer> {
     };
   }
 
-  async read(key: TokenKey): Promise<Buffer | undefined> {
-    const value = await this.run("read", key.identityId, key.field);
-    return value instanceof Buffer ? value : undefined;
+  read(key: TokenKey): Promise<Buffer | undefined> {
+    return this.scripts.read(redisKey(key.identityId), key.field).then(bufferOrNothing, unavailable);
   }
 
   async list(identityIds: readonly string[]): Promise<{ key: TokenKey; value: Buffer }[][]> {
@@ -95,17 +94,21 @@ export class RedisTokenStore implements TokenStore<Buffer> {
     await this.run("endRevocation", identityId, revocation, randomId());
   }
 
-  private async run(
+  private run(
     script: keyof typeof scripts,
     identityId: string,
     ...args: (string | number | Buffer)[]
   ): Promise<unknown> {
-    try {
-      return await this.scripts[script](redisKey(identityId), ...args);
-    } catch (error) {
-      throw new StoreUnavailable(reasonOf(error));
-    }
+    return this.scripts[script](redisKey(identityId), ...args).catch(unavailable);
   }
+}
+
+function unavailable(error: unknown): never {
+  throw new StoreUnavailable(reasonOf(error));
+}
+
+function bufferOrNothing(value: unknown): Buffer | undefined {
+  return value instanceof Buffer ? value : undefined;
 }
 
 /** Whose tokens a key holds is nobody's business but ours; the braces keep an identity on one Cluster slot. */

@@ -17,9 +17,8 @@ export class SealedTokenStore implements TokenStore<CachedToken> {
     private readonly events: Pick<Events, "valueDidNotOpen">,
   ) {}
 
-  async read(key: TokenKey): Promise<CachedToken | undefined> {
-    const sealed = await this.store.read(key);
-    return sealed && this.open(sealed, key);
+  read(key: TokenKey): Promise<CachedToken | undefined> {
+    return this.store.read(key).then((sealed) => sealed && this.open(sealed, key));
   }
 
   async list(identityIds: readonly string[]): Promise<{ key: TokenKey; value: CachedToken }[][]> {

@@ -36,7 +36,10 @@ export function checkLifetime(minutes: number, argument = "input.expiresInMinute
 }
 
 /** The scopes as a set: sorted, unique. Throws `BAD_USER_INPUT` when there is none. */
-export function canonicalScopes(scopes: readonly TokenScope[], argument = "input.scopes"): TokenScope[] {
+export function canonicalScopes(
+  scopes: readonly TokenScope[],
+  argument = "input.scopes",
+): readonly TokenScope[] {
   const canonical = bitsToScopes(scopesToBits(scopes));
   if (canonical.length === 0) {
     throw badInput(argument, "scopes must name at least one scope, for example [CHAT, VOIP].");

@@ -10,12 +10,21 @@ export const tokenScopes = ["chat", "chat.join", "chat.join.limited", "voip", "v
 /** One of {@link tokenScopes}. */
 export type TokenScope = (typeof tokenScopes)[number];
 
+const bitOf = new Map<string, number>(tokenScopes.map((scope, index) => [scope, 1 << index]));
+
+/** Every set there is, by its bits. Sorted and unique; nobody may change one. */
+const sets: readonly (readonly TokenScope[])[] = Array.from({ length: 1 << tokenScopes.length }, (_, bits) =>
+  Object.freeze(tokenScopes.filter((_scope, index) => (bits & (1 << index)) !== 0)),
+);
+
 /** A set of scopes as bits, in the order of {@link tokenScopes}: 0 to 31. */
 export function scopesToBits(scopes: readonly TokenScope[]): number {
-  return scopes.reduce((bits, scope) => bits | (1 << tokenScopes.indexOf(scope)), 0);
+  let bits = 0;
+  for (const scope of scopes) bits |= bitOf.get(scope) ?? 0;
+  return bits;
 }
 
 /** The scopes of a set of bits, sorted and unique. */
-export function bitsToScopes(bits: number): TokenScope[] {
-  return tokenScopes.filter((_, index) => (bits & (1 << index)) !== 0);
+export function bitsToScopes(bits: number): readonly TokenScope[] {
+  return sets[bits & (sets.length - 1)] ?? [];
 }
