@@ -191,6 +191,9 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
       pages: config.explorer ? [explorer] : [],
       health: { ready: () => Promise.resolve(readiness(redis)) },
       onError: events.internalError,
+      beforeAnswers: () => {
+        audit.flush();
+      },
       events,
     },
   );

@@ -30,7 +30,7 @@ export class TokenResolver {
     description:
       "Answers with an access token: the cached one if it has enough life left, else a new one. Call it again to refresh. Errors: BAD_USER_INPUT, FORBIDDEN (not your identity, or a scope that you may not have), IDENTITY_NOT_FOUND, RATE_LIMITED, UPSTREAM_UNAVAILABLE, UPSTREAM_REJECTED, TOKEN_REVOKED_DURING_ISSUE, DIRECTORY_UNAVAILABLE.",
   })
-  async issueToken(
+  issueToken(
     @Arg("input") input: IssueTokenInput,
     @Ctx() context: RequestContext,
   ): Promise<IssueTokenPayload> {
@@ -41,7 +41,8 @@ export class TokenResolver {
       const caller = callerOf(context);
       checkScopes(caller, scopes);
       const how = { any: "token:issue:any", make: true, input: "input" } as const;
-      const acting = await this.own.find(context, input, how);
+      const found = this.own.find(context, input, how);
+      const acting = found instanceof Promise ? await found : found;
       const { identityId, result } = await this.own.acting(acting, caller, context.call, (id) => {
         about.identityId = id;
         return this.tokens.issue(

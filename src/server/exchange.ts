@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ClientAddress } from "./client-address";
+import type { Outbox } from "./outbox";
 import { withPolicy } from "./response-headers";
 
 /** What a client may choose as a request id: short, and harmless in a log or a header. */
@@ -30,6 +31,7 @@ export interface ExchangeSurroundings {
   /** Read when an answer is written: is this to be the connection's last? */
   readonly closing: () => boolean;
   readonly addressOf: ClientAddress;
+  readonly outbox: Outbox;
   /** The headers of every answer: name, value, name, value … */
   readonly headers: readonly string[];
 }
@@ -124,8 +126,14 @@ export class Exchange implements RequestInfo {
     if (this.around.closing()) response.setHeader("connection", "close");
   }
 
-  /** Writes a whole answer, which has GraphQL data or not. Nothing happens if the client has gone or was answered before. */
+  /** Sends a whole answer, which has GraphQL data or not. Nothing happens if the client has gone or was answered before. */
   answer(status: number, headers: string[], body: string, hasData = false): void {
+    this.around.outbox.put(() => {
+      this.#write(status, headers, body, hasData);
+    });
+  }
+
+  #write(status: number, headers: string[], body: string, hasData: boolean): void {
     const { request, response } = this;
     if (response.headersSent) {
       // A page that failed half-way: only the end of the connection can tell the client.

@@ -4,6 +4,7 @@ import { HeaderMap, type ApolloServer, type BaseContext, type HTTPGraphQLRespons
 import { GraphQLError } from "graphql";
 import { statusOfAnswer } from "./answer-status";
 import type { Cors } from "./cors";
+import { Deadlines } from "./deadlines";
 import type { Exchange, RequestInfo } from "./exchange";
 import { HttpRefusal, refusalBody } from "./http-refusal";
 import type { OperationList, SentOperation } from "./operation-list";
@@ -22,9 +23,6 @@ export type MakeContext<TContext> = (
 const ownHeaders = new Set(["content-type", "content-length", "cache-control"]);
 
 const graphqlResponseType = "application/graphql-response+json";
-
-/** An operation has not ended in its time. */
-const tooLate = Symbol("too late");
 
 /** What answers an operation. */
 export interface GraphqlParts<TContext extends BaseContext> {
@@ -55,6 +53,7 @@ export interface GraphqlOptions {
 /** Serves GraphQL operations. */
 export class GraphqlRoute<TContext extends BaseContext> {
   readonly #timeoutMs: number;
+  readonly #deadlines: Deadlines;
   readonly #shortWay: ShortWay | undefined;
 
   constructor(
@@ -63,6 +62,7 @@ export class GraphqlRoute<TContext extends BaseContext> {
     private readonly options: GraphqlOptions,
   ) {
     this.#timeoutMs = options.operationTimeoutMs ?? 30_000;
+    this.#deadlines = new Deadlines(this.#timeoutMs);
     this.#shortWay = parts.compiled && new ShortWay(parts.compiled);
   }
 
@@ -86,14 +86,23 @@ export class GraphqlRoute<TContext extends BaseContext> {
     const toRun = operationList ? operationList.resolve(sent) : sent;
     const short = this.#shortWay?.find(toRun, request);
     const running = short ? this.#runShort(exchange, toRun, short) : this.#run(exchange, toRun);
-    const answer = await this.#inTime(running);
-    if (typeof answer === "string") this.#answerShort(exchange, answer, short?.contentType ?? "");
-    else if (answer === tooLate) {
+    const deadline = this.#deadlines.start(() => {
       exchange.expire();
       this.#answerTooLate(exchange);
-      // Until it has ended the exchange counts as in flight, so that a gateway that closes waits for a revocation.
-      await running.catch(() => undefined);
-    } else if (answer.events) await this.#stream(exchange, answer.events);
+    });
+    // Until it has ended the exchange counts as in flight, so that a gateway that closes waits for a revocation.
+    let answer: string | Answer;
+    try {
+      answer = await running;
+    } catch (error) {
+      if (deadline.isOver) return;
+      throw error;
+    } finally {
+      deadline.end();
+    }
+    if (deadline.isOver) return;
+    if (typeof answer === "string") this.#answerShort(exchange, answer, short?.contentType ?? "");
+    else if (answer.events) await this.#stream(exchange, answer.events);
     else this.#answer(exchange, answer.result);
   }
 
@@ -124,23 +133,6 @@ export class GraphqlRoute<TContext extends BaseContext> {
     }
     const text = await operation.run(context, variables);
     return text ?? this.#run(exchange, sent, () => Promise.resolve(context));
-  }
-
-  /** What it comes to; {@link tooLate} when its time is over. Node keeps timers of one length in one list: 0.6 µs. */
-  #inTime<T>(operation: Promise<T>): Promise<T | typeof tooLate> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(resolve, this.#timeoutMs, tooLate);
-      operation.then(
-        (value) => {
-          clearTimeout(timer);
-          resolve(value);
-        },
-        (error: unknown) => {
-          clearTimeout(timer);
-          reject(error as Error);
-        },
-      );
-    });
   }
 
   #answerShort(exchange: Exchange, text: string, contentType: string): void {

@@ -12,6 +12,7 @@ import { Exchange, type ExchangeSurroundings } from "./exchange";
 import { GraphqlRoute, type GraphqlOptions, type GraphqlParts } from "./graphql-route";
 import { HttpRefusal, refusalBody } from "./http-refusal";
 import { OperationalRoutes, type Health } from "./operational-routes";
+import { Outbox } from "./outbox";
 import type { Page } from "./page";
 import { ClientGone, declaresTooMuch } from "./request-body";
 import { responseHeaders } from "./response-headers";
@@ -63,6 +64,8 @@ export interface HttpParts<TContext extends BaseContext> extends GraphqlParts<TC
   readonly pages?: readonly Page[];
   /** Told of faults of this process. Returns the id under which the log tells the cause; the client is shown it. */
   readonly onError: (error: unknown, requestId: string) => string;
+  /** Called before answers are sent, once for all that are sent together. */
+  readonly beforeAnswers?: () => void;
   readonly events: TlsEvents & Pick<Events, "proxyNotTrusted">;
 }
 
@@ -82,8 +85,8 @@ const crowded = 0.9;
 interface Connection {
   /** The last response begun on it. */
   last: ServerResponse | undefined;
-  /** Responses that are not over. */
-  readonly open: Set<ServerResponse>;
+  /** Responses that are not over: nearly always one. No Set, see `deadlines.ts`. */
+  readonly open: ServerResponse[];
 }
 
 /** The HTTP server of one gateway. */
@@ -117,7 +120,8 @@ export class HttpServer<TContext extends BaseContext> {
     const closing = () => this.#draining;
     const headers = responseHeaders(this.#tls !== undefined);
     const addressOf = clientAddress(options.trustedProxies ?? [], parts.events.proxyNotTrusted);
-    this.#around = { closing, headers, addressOf };
+    const outbox = new Outbox(parts.beforeAnswers ?? (() => undefined));
+    this.#around = { closing, headers, addressOf, outbox };
     this.#cors = new Cors(options.corsOrigins);
     this.#graphql = new GraphqlRoute(parts, this.#cors, options);
     this.#pages = [
@@ -147,7 +151,7 @@ export class HttpServer<TContext extends BaseContext> {
     this.#server.on("connect", (_request, socket) => {
       socket.on("error", () => undefined);
       const refusal = new HttpRefusal("METHOD_NOT_ALLOWED", "This server is no proxy.");
-      if (this.#connectionOf(socket).open.size > 0) socket.destroy();
+      if (this.#connectionOf(socket).open.length > 0) socket.destroy();
       else refuseOnSocket(socket, refusal, "Method Not Allowed", headers);
     });
     this.#server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
@@ -268,17 +272,17 @@ export class HttpServer<TContext extends BaseContext> {
   readonly #serve = (request: IncomingMessage, response: ServerResponse): void => {
     const { socket } = request;
     const connection = this.#connectionOf(socket);
-    if (connection.open.size >= maxUnanswered) {
+    if (connection.open.length >= maxUnanswered) {
       socket.destroy();
       return;
     }
     connection.last = response;
-    connection.open.add(response);
+    connection.open.push(response);
     this.#idle.delete(socket);
     this.#inFlight++;
     const done = (): void => {
-      connection.open.delete(response);
-      if (connection.open.size === 0 && !socket.destroyed) {
+      connection.open.splice(connection.open.indexOf(response), 1);
+      if (connection.open.length === 0 && !socket.destroyed) {
         this.#idle.add(socket);
         this.#makeRoom();
       }
@@ -299,12 +303,12 @@ export class HttpServer<TContext extends BaseContext> {
   #connectionOf(socket: Duplex): Connection {
     const known = this.#connections.get(socket);
     if (known) return known;
-    const connection: Connection = { last: undefined, open: new Set() };
+    const connection: Connection = { last: undefined, open: [] };
     this.#connections.set(socket, connection);
     socket.once("close", () => {
       this.#idle.delete(socket);
       // Node tells it to the response whose turn it is, and not to those that wait behind it.
-      for (const response of connection.open) {
+      for (const response of [...connection.open]) {
         if (response.destroyed || response.socket !== null) continue;
         response.destroy();
         response.emit("close");
@@ -313,15 +317,16 @@ export class HttpServer<TContext extends BaseContext> {
     return connection;
   }
 
-  async #route(exchange: Exchange): Promise<void> {
-    const { request, response, path } = exchange;
+  #route(exchange: Exchange): Promise<void> {
+    const { request, path } = exchange;
     if (request.headers.host === undefined && request.httpVersion === "1.1") {
-      throw new HttpRefusal("BAD_REQUEST", "The Host header is missing.");
+      return Promise.reject(new HttpRefusal("BAD_REQUEST", "The Host header is missing."));
     }
-    if (path === graphqlPath) {
-      await this.#graphql.handle(exchange);
-      return;
-    }
+    return path === graphqlPath ? this.#graphql.handle(exchange) : this.#servePage(exchange);
+  }
+
+  async #servePage(exchange: Exchange): Promise<void> {
+    const { request, response, path } = exchange;
     exchange.preset();
     for (const page of this.#pages) if (await page.handle(request, response, path)) return;
     throw new HttpRefusal("NOT_FOUND", "There is nothing at this path. The GraphQL endpoint is /graphql.");

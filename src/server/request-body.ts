@@ -18,12 +18,23 @@ export class ClientGone extends Error {
  * @throws {@link HttpRefusal} for a body that is too large, compressed, not JSON, not UTF-8 or not an object, and
  * {@link ClientGone}.
  */
-export async function readJsonObject(
+export function readJsonObject(
   request: IncomingMessage,
   limitBytes: number,
 ): Promise<Record<string, unknown>> {
-  checkHeaders(request, limitBytes);
-  const bytes = await readAll(request, limitBytes);
+  return new Promise((resolve, reject) => {
+    checkHeaders(request, limitBytes);
+    readAll(request, limitBytes, reject, (bytes) => {
+      try {
+        resolve(objectIn(bytes));
+      } catch (error) {
+        reject(error as Error);
+      }
+    });
+  });
+}
+
+function objectIn(bytes: Buffer): Record<string, unknown> {
   if (bytes.length === 0) {
     throw new HttpRefusal("BAD_REQUEST", `The body is empty. Send a JSON object such as ${example}.`);
   }
@@ -64,35 +75,38 @@ function tooLarge(limitBytes: number): HttpRefusal {
   return new HttpRefusal("PAYLOAD_TOO_LARGE", `The body is larger than the limit of ${limitBytes} bytes.`);
 }
 
-function readAll(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    let first: Buffer | undefined;
-    let chunks: Buffer[] | undefined;
-    let size = 0;
-    // Listeners that have nothing to do any more are quicker than to take them away.
-    let over = false;
-    const take = (chunk: Buffer): void => {
-      if (over) return;
-      size += chunk.length;
-      if (size > limitBytes) {
-        over = true;
-        reject(tooLarge(limitBytes));
-      } else if (first === undefined) first = chunk;
-      else (chunks ??= [first]).push(chunk);
-    };
-    const finish = (): void => {
-      if (over) return;
+function readAll(
+  request: IncomingMessage,
+  limitBytes: number,
+  fail: (error: Error) => void,
+  done: (bytes: Buffer) => void,
+): void {
+  let first: Buffer | undefined;
+  let chunks: Buffer[] | undefined;
+  let size = 0;
+  // Listeners that have nothing to do any more are quicker than to take them away.
+  let over = false;
+  const take = (chunk: Buffer): void => {
+    if (over) return;
+    size += chunk.length;
+    if (size > limitBytes) {
       over = true;
-      resolve(chunks === undefined ? (first ?? Buffer.alloc(0)) : Buffer.concat(chunks, size));
-    };
-    // The stream may still report why it ended, and is heard.
-    const gone = (): void => {
-      if (over) return;
-      over = true;
-      reject(new ClientGone("The client disconnected while sending its request."));
-    };
-    request.on("data", take).on("end", finish).on("close", gone).on("error", gone);
-  });
+      fail(tooLarge(limitBytes));
+    } else if (first === undefined) first = chunk;
+    else (chunks ??= [first]).push(chunk);
+  };
+  const finish = (): void => {
+    if (over) return;
+    over = true;
+    done(chunks === undefined ? (first ?? Buffer.alloc(0)) : Buffer.concat(chunks, size));
+  };
+  // The stream may still report why it ended, and is heard.
+  const gone = (): void => {
+    if (over) return;
+    over = true;
+    fail(new ClientGone("The client disconnected while sending its request."));
+  };
+  request.on("data", take).on("end", finish).on("close", gone).on("error", gone);
 }
 
 function parseObject(text: string): Record<string, unknown> {

@@ -17,7 +17,7 @@ const records = () => lines.map((line) => JSON.parse(line) as AuditRecord & { ti
 beforeAll(async () => {
   issuer = await startIssuer();
   lines = [];
-  const stream = { write: (line: string) => void lines.push(line) };
+  const stream = { write: (some: string) => void lines.push(...some.trimEnd().split("\n")) };
   world = await startWorld({
     environment: {
       OIDC_ISSUERS: `${issuer.url} audience=${audience} jwks=${issuer.jwksUrl} identity-claim=acs`,

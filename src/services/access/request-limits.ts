@@ -4,6 +4,9 @@ import type { Account } from "../azure/identity-provider";
 import type { Caller } from "./caller";
 import type { CallerLimits } from "./caller-limits";
 
+/** The most addresses whose group is remembered. */
+const maxGroups = 10_000;
+
 /** Per minute. */
 export interface PerMinute {
   /** Requests of a user. */
@@ -21,6 +24,8 @@ export interface PerMinute {
  * address counts for nothing, because all its users' requests come from there.
  */
 export class RequestLimits {
+  private readonly groups = new Map<string, string>();
+
   constructor(
     private readonly limits: CallerLimits,
     private readonly perMinute: PerMinute,
@@ -30,7 +35,7 @@ export class RequestLimits {
 
   /** Throws `RATE_LIMITED` when too many requests came from the address. */
   admitAddress(address: string): void {
-    this.take("requests", `address ${this.groupOf(address)}`, this.perMinute.addressRequests);
+    this.take("requests", this.group(address), this.perMinute.addressRequests);
   }
 
   /** Throws `RATE_LIMITED` when too many requests came from the caller. */
@@ -44,9 +49,18 @@ export class RequestLimits {
     const charge = () => {
       if (!user) return;
       this.take("issuances", id, this.perMinute.callerIssuances);
-      this.take("issuances", `address ${this.groupOf(address)}`, this.perMinute.addressIssuances);
+      this.take("issuances", this.group(address), this.perMinute.addressIssuances);
     };
     return { id, charge };
+  }
+
+  private group(address: string): string {
+    const known = this.groups.get(address);
+    if (known !== undefined) return known;
+    if (this.groups.size >= maxGroups) this.groups.clear();
+    const group = `address ${this.groupOf(address)}`;
+    this.groups.set(address, group);
+    return group;
   }
 
   private take(name: "requests" | "issuances", who: string, perMinute: number): void {

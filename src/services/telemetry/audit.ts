@@ -1,5 +1,5 @@
 /** The audit: one line for each thing that was done, or refused, to an identity or a token. No parameter fits a token. */
-import { createLogger, fileDestination, type DestinationStream } from "./logger";
+import { fileDestination, scrub, type DestinationStream } from "./logger";
 import type { ErrorCode } from "../../errors";
 import type { Clock } from "../clock";
 import type { TokenScope } from "../tokens/token-scope";
@@ -47,24 +47,58 @@ export interface AuditRecord {
 /** Takes records. */
 export interface Audit {
   record(record: AuditRecord): void;
+  /** Writes what was recorded. An answer must not be sent before what it tells of is written. */
+  flush(): void;
 }
 
 /** Where the audit goes. */
 export type AuditDestination = "stdout" | "stderr" | "off" | { readonly file: string };
 
-/** An audit that writes JSON lines, in the order of the events, each before the answer that it tells of is sent. */
+/** An audit that writes JSON lines, in the order of the events. */
 export function createAudit(
   to: AuditDestination,
   clock: Clock,
   stream: DestinationStream | undefined = destinationOf(to),
 ): Audit {
-  if (!stream) return { record: () => undefined };
-  const log = createLogger("info", stream, { beginning: { audit: 1 }, time: () => clock.now() });
-  return {
-    record: (record) => {
-      log.info(record);
-    },
+  return stream ? new AuditLog(stream, clock) : { record: () => undefined, flush: () => undefined };
+}
+
+/** Lines that come together are written together: to write costs more than all else there is to a line. */
+class AuditLog implements Audit {
+  /** What nobody flushes is written before the next turn of the event loop. */
+  private turn: NodeJS.Immediate | undefined;
+  private lines = "";
+  private time = { ms: Number.NaN, text: "" };
+
+  constructor(
+    private readonly stream: DestinationStream,
+    private readonly clock: Clock,
+  ) {}
+
+  record(record: AuditRecord): void {
+    this.lines += scrub(`{"audit":1,"time":"${this.now()}",${JSON.stringify(record).slice(1)}\n`);
+    this.turn ??= setImmediate(this.write);
+  }
+
+  flush(): void {
+    if (this.turn === undefined) return;
+    clearImmediate(this.turn);
+    this.write();
+  }
+
+  private readonly write = (): void => {
+    this.turn = undefined;
+    const { lines } = this;
+    this.lines = "";
+    this.stream.write(lines);
   };
+
+  /** Many lines are of one millisecond. */
+  private now(): string {
+    const ms = this.clock.now();
+    if (ms !== this.time.ms) this.time = { ms, text: new Date(ms).toISOString() };
+    return this.time.text;
+  }
 }
 
 function destinationOf(to: AuditDestination): DestinationStream | undefined {

@@ -15,16 +15,17 @@ export class GuardedStore {
   ) {}
 
   /** The store's answer, or undefined when it is away. */
-  async ask<T>(
+  ask<T>(
     operation: string,
     question: (store: TokenStore<CachedToken>) => Promise<T>,
   ): Promise<StoreAnswer<T> | undefined> {
-    try {
-      return { value: await question(this.store) };
-    } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error;
-      this.events.storeUnavailable({ operation, reason: error.reason });
-      return undefined;
-    }
+    return question(this.store).then(
+      (value) => ({ value }),
+      (error: unknown) => {
+        if (!(error instanceof StoreUnavailable)) throw error;
+        this.events.storeUnavailable({ operation, reason: error.reason });
+        return undefined;
+      },
+    );
   }
 }

@@ -17,6 +17,8 @@ import {
 /** {@link TokenStore} shared by every gateway on one Redis. Each method is one round trip. */
 export class RedisTokenStore implements TokenStore<Buffer> {
   private readonly scripts: Record<keyof typeof scripts, RedisScript>;
+  /** A hash costs more than to remember it. */
+  private readonly keys = new Map<string, string>();
 
   constructor(redis: RedisConnection) {
     this.scripts = {
@@ -32,7 +34,7 @@ export class RedisTokenStore implements TokenStore<Buffer> {
   }
 
   read(key: TokenKey): Promise<Buffer | undefined> {
-    return this.scripts.read(redisKey(key.identityId), key.field).then(bufferOrNothing, unavailable);
+    return this.scripts.read(this.keyOf(key.identityId), key.field).then(bufferOrNothing, unavailable);
   }
 
   async list(identityIds: readonly string[]): Promise<{ key: TokenKey; value: Buffer }[][]> {
@@ -94,12 +96,21 @@ export class RedisTokenStore implements TokenStore<Buffer> {
     await this.run("endRevocation", identityId, revocation, randomId());
   }
 
+  private keyOf(identityId: string): string {
+    const known = this.keys.get(identityId);
+    if (known !== undefined) return known;
+    if (this.keys.size >= maxKeys) this.keys.clear();
+    const key = redisKey(identityId);
+    this.keys.set(identityId, key);
+    return key;
+  }
+
   private run(
     script: keyof typeof scripts,
     identityId: string,
     ...args: (string | number | Buffer)[]
   ): Promise<unknown> {
-    return this.scripts[script](redisKey(identityId), ...args).catch(unavailable);
+    return this.scripts[script](this.keyOf(identityId), ...args).catch(unavailable);
   }
 }
 
@@ -110,6 +121,9 @@ function unavailable(error: unknown): never {
 function bufferOrNothing(value: unknown): Buffer | undefined {
   return value instanceof Buffer ? value : undefined;
 }
+
+/** The most keys that are remembered. */
+const maxKeys = 10_000;
 
 /** Whose tokens a key holds is nobody's business but ours; the braces keep an identity on one Cluster slot. */
 function redisKey(identityId: string): string {

@@ -10,7 +10,7 @@ import { Issuance, type ServedToken } from "./issuance";
 import { RefreshAhead } from "./refresh-ahead";
 import type { RevocationNotices } from "./revocation-notices";
 import { Revocations, type Cause } from "./revocations";
-import { SingleFlight } from "./single-flight";
+import { SingleFlight, type Moment } from "./single-flight";
 import { canonicalScopes, checkLifetime, tokenKey, type TokenKey } from "./token-key";
 import { tokenScopes, type TokenScope } from "./token-scope";
 import type { CachedToken, TokenStore } from "./token-store";
@@ -80,10 +80,20 @@ export class TokenService implements AsyncDisposable {
       checkLifetime(request.lifetimeMinutes),
       this.azure.credentialFingerprint,
     );
-    const served = await this.find(key, request.forceRefresh, call);
-    const { source } = served;
-    this.events.tokenServed({ source, scopes: key.scopes, lifetimeMinutes: key.lifetimeMinutes });
-    return served;
+    const began = this.flights.moment();
+    let withoutStore = this.revocations.owes(key.identityId)
+      ? !(await this.revocations.settled(key.identityId))
+      : false;
+    if (!withoutStore && !request.forceRefresh) {
+      const answer = await this.store.ask("read", (store) => store.read(key));
+      const cached = answer?.value;
+      if (cached && this.issuance.isFresh(cached)) {
+        this.refreshAhead.consider(key, cached);
+        return this.served(key, { ...cached, source: "cache" });
+      }
+      withoutStore = answer === undefined;
+    }
+    return this.served(key, await this.obtain(key, began, request.forceRefresh, withoutStore, call));
   }
 
   /** Keeps a token that came with a new identity, whose id nobody else knows yet. Does its best; never rejects. */
@@ -154,21 +164,13 @@ export class TokenService implements AsyncDisposable {
     await this.refreshAhead[Symbol.asyncDispose]();
   }
 
-  private async find(key: TokenKey, force: boolean, call: CallOptions): Promise<ServedToken> {
-    const began = this.flights.moment();
-    const settled = this.revocations.owes(key.identityId)
-      ? await this.revocations.settled(key.identityId)
-      : true;
-    let withoutStore = !settled;
-    if (settled && !force) {
-      const answer = await this.store.ask("read", (store) => store.read(key));
-      const cached = answer?.value;
-      if (cached && this.issuance.isFresh(cached)) {
-        this.refreshAhead.consider(key, cached);
-        return { ...cached, source: "cache" };
-      }
-      withoutStore = answer === undefined;
-    }
+  private obtain(
+    key: TokenKey,
+    began: Moment,
+    force: boolean,
+    withoutStore: boolean,
+    call: CallOptions,
+  ): Promise<ServedToken> {
     // A forced refresh does not join a plain issuance, which might answer with the very token that is refused.
     const run = force ? `force ${key.text}` : key.text;
     return this.withDeadline(call, (signal) =>
@@ -176,6 +178,11 @@ export class TokenService implements AsyncDisposable {
         this.issuance.obtain(key, { force, withoutStore, signal: flight.signal, account: call.account }),
       ),
     );
+  }
+
+  private served({ scopes, lifetimeMinutes }: TokenKey, token: ServedToken): ServedToken {
+    this.events.tokenServed({ source: token.source, scopes, lifetimeMinutes });
+    return token;
   }
 
   private async withDeadline<T>(call: CallOptions, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
