@@ -8,7 +8,7 @@ import { table } from "./lib/table.mjs";
 import { startWorld } from "./lib/world.mjs";
 
 /** In the order in which they run: the later ones fill Redis. */
-export const names = ["hot-path"];
+export const names = ["hot-path", "cold", "start", "stampede", "replicas", "growth", "memory"];
 
 const folder = fileURLToPath(new URL(".", import.meta.url));
 
