@@ -3,6 +3,7 @@ import { isPinned } from "../lib/cores.mjs";
 import { startGateway } from "../lib/gateway.mjs";
 import { median, ratios, spread } from "../lib/statistics.mjs";
 import { number, range, table } from "../lib/table.mjs";
+import { undisturbed } from "../lib/undisturbed.mjs";
 import { openLoad } from "../lib/world.mjs";
 
 export const title = "Replicas: 1, 2 and 4 gateways on one Redis";
@@ -29,9 +30,8 @@ export async function measure(world, { rounds, seconds }) {
           world,
           used.map(({ url }) => url),
         );
-        taken.push(
-          await world.load.order("saturate", { seconds: seconds * 0.75, warmSeconds: 0.5, watched }),
-        );
+        const order = { seconds: seconds * 0.75, warmSeconds: 0.5, watched };
+        taken.push(await undisturbed(() => world.load.order("saturate", order)));
       }
     }
     await world.load.order("close");
