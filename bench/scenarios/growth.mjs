@@ -81,6 +81,6 @@ export function report(results) {
     "bytes of Redis for a token",
   ];
   const note =
-    "One gateway, asked by a service (an API key) for the tokens of all these identities alike, each as often as the others. The tokens are sealed and stored as the gateway's own commit does it.";
+    "One gateway, asked by a service (an API key) for the tokens of all these identities alike, each as often as the others. The tokens are sealed and stored as the gateway's own commit does it. The levels follow one another, so a slow or a quick quarter of a minute of the machine is a level's own.";
   return { text: [table(head, rows), note].join("\n\n") };
 }
