@@ -2,13 +2,14 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { format, resolveConfig } from "prettier";
 import { describeMachine } from "./lib/machine.mjs";
 import { say } from "./lib/say.mjs";
 import { table } from "./lib/table.mjs";
 import { startWorld } from "./lib/world.mjs";
 
 /** In the order in which they run: the later ones fill Redis. */
-export const names = ["hot-path"];
+export const names = ["hot-path", "cold", "start", "stampede", "replicas", "growth", "memory"];
 
 const folder = fileURLToPath(new URL(".", import.meta.url));
 
@@ -34,10 +35,11 @@ export async function main(options) {
     await world.end();
   }
   const minutes = Math.ceil((Date.now() - began) / 60_000);
-  const text = document(found, machine, { ...options, minutes });
   const file = options.isComplete
     ? join(folder, "RESULTS.md")
     : join(folder, "..", ".cache", "bench", "RESULTS.md");
+  const plain = document(found, machine, { ...options, minutes });
+  const text = await format(plain, { ...(await resolveConfig(file)), parser: "markdown" });
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, text);
   process.stdout.write(text);

@@ -33,7 +33,7 @@ function optionsOf(args) {
   const { quick, only } = values;
   const sizes = {
     rounds: number("--rounds", values.rounds) ?? (quick ? 3 : 5),
-    seconds: number("--seconds", values.seconds) ?? (quick ? 1.5 : 4),
+    seconds: number("--seconds", values.seconds) ?? (quick ? 1 : 2.5),
   };
   if (!Number.isInteger(sizes.rounds)) throw new Problem("--rounds must be a whole number.");
   return { quick, only, sizes, isComplete: args.length === 0 };

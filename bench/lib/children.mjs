@@ -38,7 +38,7 @@ class Child {
     child.stdout
       .setEncoding("utf8")
       .on("data", (text) => (this.#output = (this.#output + text).slice(-20_000)));
-    child.stderr.setEncoding("utf8").on("data", (text) => (this.#told = (this.#told + text).slice(-20_000)));
+    child.stderr.setEncoding("utf8").on("data", (text) => (this.#told = (this.#told + text).slice(-500_000)));
     // Each wait for its output listens for its end, too.
     child.setMaxListeners(0);
     child.once("exit", () => (this.#ended = true));

@@ -27,3 +27,15 @@ export function residentBytes(pid) {
   const [, kilobytes] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"));
   return Number(kilobytes) * 1024;
 }
+
+/** Seconds of CPU that programs have used on the whole machine, and that its host has given to others. */
+export function machineSeconds() {
+  if (!isKnown) return { programs: Number.NaN, stolen: Number.NaN };
+  const [, user, nice, system, , , , , steal] = readFileSync("/proc/stat", "latin1")
+    .split("\n")[0]
+    .split(/ +/);
+  return {
+    programs: (Number(user) + Number(nice) + Number(system)) / ticksPerSecond,
+    stolen: Number(steal) / ticksPerSecond,
+  };
+}

@@ -60,7 +60,7 @@ export async function startWorld({ users: userCount }) {
     say(`Making ${userCount} users…`);
     const users = await makeUsers(userCount, emulator, issuer);
     const world = { redis, emulator, issuer, load, environment, encryptionKeys, folder, users, end };
-    world.field = await issueAll(world);
+    Object.assign(world, await issueAll(world));
     return world;
   } catch (error) {
     await end();
@@ -99,21 +99,30 @@ async function makeUsers(count, emulator, issuer) {
   return users;
 }
 
+/** Identities that nobody has asked a token for yet. */
+export async function makeIdentities({ emulator }, count) {
+  const client = sdkClient(emulator);
+  const identityIds = [];
+  while (identityIds.length < count) identityIds.push((await client.createUser()).communicationUserId);
+  return identityIds;
+}
+
 /** The bench's own client of the SDK. The authority is trusted by hand: Node reads its variable at the start alone. */
 function sdkClient({ connectionString, ca }) {
   return new CommunicationIdentityClient(connectionString, { tlsOptions: { ca: readFileSync(ca, "utf8") } });
 }
 
-/** Has the gateway issue each user's token, which Redis then holds; returns the field under which it does. */
+/** Has the gateway issue each user's token, which Redis then holds; returns one, and the field under which it does. */
 async function issueAll(world) {
   const gateway = await startGateway(world.environment);
   try {
     await openLoad(world, [gateway.url]);
-    await world.load.order("readAll");
+    const [first] = await world.load.order("readAll");
     await world.load.order("close");
     const [key] = await world.redis.client.keys("acsgw:{*}");
     const fields = await world.redis.client.hkeys(key);
-    return fields.find((field) => field.startsWith("e:"));
+    const { token, expiresOn } = JSON.parse(first).data.issueToken.accessToken;
+    return { field: fields.find((field) => field.startsWith("e:")), sample: { token, expiresOn } };
   } finally {
     await gateway.end();
   }

@@ -72,6 +72,32 @@ export class Load {
     return bodies;
   }
 
+  /** Sends the request with this number alone. @returns the milliseconds until its answer */
+  once(index) {
+    return new Promise((resolve, reject) => {
+      const startedAt = now();
+      this.#onWrong = reject;
+      this.#onAnswer = () => resolve(now() - startedAt);
+      this.#send(this.#connections[0], index, startedAt);
+    });
+  }
+
+  /** Sends the first request on every connection at the same time, and waits for all answers. */
+  burst() {
+    const samples = new Float64Array(this.#connections.length);
+    return new Promise((resolve, reject) => {
+      let answered = 0;
+      const meter = startMeter({});
+      this.#onWrong = reject;
+      this.#onAnswer = ({ intended }) => {
+        samples[answered++] = now() - intended;
+        if (answered === samples.length) resolve(summary(samples, answered, meter.stop()));
+      };
+      const startedAt = now();
+      for (const connection of this.#connections) this.#send(connection, 0, startedAt);
+    });
+  }
+
   /**
    * Sends the next request on each connection as soon as it has its answer.
    * @param {{ seconds?: number, warmSeconds?: number, total?: number, watched?: Record<string, number[]> }} options

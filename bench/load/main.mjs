@@ -1,7 +1,7 @@
 /** The process that makes the load. */
 import { takeOrders } from "../lib/orders.mjs";
 import { Load } from "./load.mjs";
-import { numberedRequests, userRequests } from "./requests.mjs";
+import { requestsFrom } from "./requests.mjs";
 
 let load = new Load();
 
@@ -9,10 +9,11 @@ const orders = {
   open: async ({ requests, ...options }) => {
     load.close();
     load = new Load();
-    const make = requests.placeholder === undefined ? userRequests : numberedRequests;
-    await load.open({ ...options, requests: make(requests) });
+    await load.open({ ...options, requests: requestsFrom(requests) });
   },
   readAll: () => load.readAll(),
+  once: ({ index }) => load.once(index),
+  burst: () => load.burst(),
   saturate: (options) => load.saturate(options),
   pace: (options) => load.pace(options),
   close: () => load.close(),

@@ -4,6 +4,7 @@ import { cacheless, contenders } from "../contenders/contenders.mjs";
 import { median, ratios, spread } from "../lib/statistics.mjs";
 import { say } from "../lib/say.mjs";
 import { number, range, table } from "../lib/table.mjs";
+import { undisturbed } from "../lib/undisturbed.mjs";
 import { connections, openLoad } from "../lib/world.mjs";
 
 export const title = "Hot path: a cached token for a signed-in user";
@@ -66,12 +67,16 @@ async function takeRound(world, contender, seconds) {
   const { server, latencyMs } = contender;
   const watched = { server: [server.pid], redis: [world.redis.pid], emulator: [world.emulator.pid] };
   await world.emulator.setLatency(latencyMs ?? 0);
-  if (server.url === undefined) return { saturated: await callDirectly(world, server, seconds) };
+  if (server.url === undefined) {
+    return { saturated: await undisturbed(() => callDirectly(world, server, seconds)) };
+  }
   await openLoad(world, [server.url], contender.load);
-  const saturated = await world.load.order("saturate", { seconds, warmSeconds: 0.5, watched });
+  const saturated = await undisturbed(() =>
+    world.load.order("saturate", { seconds, warmSeconds: 0.5, watched }),
+  );
   const rate =
     median([...contender.rounds.map((round) => round.saturated.perSecond), saturated.perSecond]) / 2;
-  const half = await world.load.order("pace", { rate, seconds: seconds * 0.75, watched });
+  const half = await undisturbed(() => world.load.order("pace", { rate, seconds: seconds * 0.75, watched }));
   await world.load.order("close");
   return { saturated, half };
 }
@@ -90,6 +95,7 @@ async function callDirectly(world, caller, seconds) {
 
 const loadCore = ({ cpu, seconds }) => (cpu.load + cpu.redis + cpu.emulator) / seconds;
 const serverCore = ({ cpu, seconds }) => cpu.server / seconds;
+const foreign = (result) => Math.max(0, result.foreign) / result.seconds;
 const share = (value) => (Number.isFinite(value) ? `${Math.round(value * 100)} %` : "–");
 
 /** The report's part, and the goals. */
@@ -124,6 +130,7 @@ export function report(results) {
       half === undefined ? "–" : number(median(each.rounds.map((round) => round.half.p50))),
       half === undefined ? "–" : share(half),
       late === undefined ? "–" : number(late),
+      share(pick(each, "saturated", foreign).median),
     ];
   });
   const head = [
@@ -144,13 +151,14 @@ export function report(results) {
     "p50 ms at half load",
     "server's core at half load",
     "load late by, p99 ms",
+    "others on the machine",
   ];
   const text = [
     table(head, rows),
     "Median of the rounds (least–most). Ratios are taken within a round, and are then medians too. CPU is the server process's own, user and system. p50 and p99 in the middle columns are at saturation, where 64 requests wait for one core.",
     "**Same work:** bearer authentication (ES256, each token verified once and then known by its SHA-256), one read of Redis, AES-256-GCM unsealing, the operation `IssueToken`, the same bytes in the answer: before anything is measured, every contender's answer to every user is compared with the floor's. The gateway runs as it does in production, with its audit written to a file and its request limits counting. Apollo Server, Mercurius and Yoga have the gateway's own schema, resolvers and services, without limits, without an audit and without what Apollo Server and the gateway check of operations' size: that favours them. The REST server and the SDK have no cache: ACS (the emulator, over TLS) answers each request.",
     table(coresHead, cores),
-    `Load, Redis and emulator share a core. Where they need more than ${share(busy)} of it, the number of requests is theirs and not the server's. At half load requests come at a fixed rate, half of the contender's own median, whether answers come or not, and their time counts from when they were due. Fewer requests at once are dearer each (nothing is read or written together with anything else), so at half of the rate the server's core has much more than half of its work.`,
+    `Load, Redis and emulator share a core. Where they need more than ${share(busy)} of it, the number of requests is theirs and not the server's. At half load requests come at a fixed rate, half of the contender's own median, whether answers come or not, and their time counts from when they were due. Fewer requests at once are dearer each (nothing is read or written together with anything else), so at half of the rate the server's core has much more than half of its work. "Others" is CPU time that went to programs which have no part in the measurement, or to other machines on the host, in percent of one core; a measurement with more than 10 % of that is taken again, a few times, and the calmest counts.`,
   ].join("\n\n");
   const [gateway, mercurius, apollo] = ["gateway", "mercurius", "apollo"].map(of);
   const goals = [
