@@ -1,4 +1,4 @@
-/** `npm run bench [-- --quick] [--only NAME,NAME] [--rounds N] [--seconds S]`: what the gateway costs, beside others. */
+/** `npm run bench [-- --quick] [--only NAME,NAME] [--contenders NAME,NAME] [--rounds N] [--seconds S]`: what the gateway costs, beside others. */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ensureBuilt } from "./lib/build.mjs";
@@ -17,13 +17,25 @@ await main(async (args) => {
   const unknown = only.filter((name) => !bench.names.includes(name));
   if (unknown.length > 0)
     throw new Problem(`There is no ${unknown.join(", ")}, only ${bench.names.join(", ")}.`);
-  await bench.main({ only, ...given.sizes, quick: given.quick, isComplete: given.isComplete });
+  await bench.main({
+    only,
+    ...given.sizes,
+    quick: given.quick,
+    contenders: given.contenders,
+    isComplete: given.isComplete,
+  });
   process.exit();
 });
 
 function optionsOf(args) {
   const text = { type: "string" };
-  const options = { quick: { type: "boolean", default: false }, only: text, rounds: text, seconds: text };
+  const options = {
+    quick: { type: "boolean", default: false },
+    only: text,
+    contenders: text,
+    rounds: text,
+    seconds: text,
+  };
   let values;
   try {
     ({ values } = parseArgs({ args, options }));
@@ -31,12 +43,13 @@ function optionsOf(args) {
     throw new Problem(error.message);
   }
   const { quick, only } = values;
+  const contenders = values.contenders?.split(",");
   const sizes = {
     rounds: number("--rounds", values.rounds) ?? (quick ? 3 : 5),
     seconds: number("--seconds", values.seconds) ?? (quick ? 1 : 2.5),
   };
   if (!Number.isInteger(sizes.rounds)) throw new Problem("--rounds must be a whole number.");
-  return { quick, only, sizes, isComplete: args.length === 0 };
+  return { quick, only, contenders, sizes, isComplete: args.length === 0 };
 }
 
 function number(name, text) {

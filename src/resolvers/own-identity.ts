@@ -90,22 +90,21 @@ export class OwnIdentity {
    * Runs `act` on the identity; when Azure says that there is none although the directory has it, somebody has deleted
    * it behind our back: then the caller gets a new one, once.
    */
-  async acting<T>(
-    acting: Acting,
+  acting<T>(
+    { identityId, owner }: Acting,
     { user }: Caller,
     call: CallOptions,
     act: (identityId: string) => Promise<T>,
   ): Promise<{ readonly identityId: string; readonly result: T }> {
-    const run = async (identityId: string) => ({ identityId, result: await act(identityId) });
-    if (!acting.owner || !this.directory) return run(acting.identityId);
-    try {
-      return await run(acting.identityId);
-    } catch (error) {
+    const { directory } = this;
+    const run = (id: string) => act(id).then((result) => ({ identityId: id, result }));
+    if (!owner || !directory) return run(identityId);
+    return run(identityId).catch(async (error: unknown) => {
       const gone = error instanceof GatewayError && error.code === "IDENTITY_NOT_FOUND";
       if (!gone) throw error;
       const options = { ephemeralForMs: user?.ephemeralForMs };
-      return await run(await this.directory.replace(acting.owner, acting.identityId, options, call));
-    }
+      return run(await directory.replace(owner, identityId, options, call));
+    });
   }
 
   private own(user: Subject, device: string, how: Finding, call: CallOptions): Acting | Promise<Acting> {

@@ -1,21 +1,21 @@
-/** Sends the answers of one turn of the event loop together, after what has to be done before any of them. */
+/** Sends answers that are ready at one time together, after what has to be done before any of them. */
 export class Outbox {
   #waiting: (() => void)[] = [];
-  #turn: NodeJS.Immediate | undefined;
 
   /** @param before what must be on record before an answer is sent: it is done once for all that go together. */
   constructor(private readonly before: () => void) {}
 
-  /** Calls `send` before the next turn. Answers leave in the order in which they came. */
+  /**
+   * Calls `send` when everything that follows from the same event has been done, before the next one: what came with
+   * one answer of Redis leaves together. Answers leave in the order in which they came.
+   */
   put(send: () => void): void {
-    this.#waiting.push(send);
-    this.#turn ??= setImmediate(this.#sendAll);
+    if (this.#waiting.push(send) === 1) process.nextTick(this.#sendAll);
   }
 
   readonly #sendAll = (): void => {
     const all = this.#waiting;
     this.#waiting = [];
-    this.#turn = undefined;
     this.before();
     for (const send of all) send();
   };

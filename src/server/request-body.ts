@@ -106,7 +106,7 @@ function readAll(
     over = true;
     fail(new ClientGone("The client disconnected while sending its request."));
   };
-  request.on("data", take).on("end", finish).on("close", gone).on("error", gone);
+  request.on("data", take).on("end", finish).on("close", gone);
 }
 
 function parseObject(text: string): Record<string, unknown> {

@@ -25,6 +25,13 @@ export interface ShortRequest {
   readonly contentType: string;
 }
 
+/** What an answer without Apollo Server depends on. */
+interface Asked {
+  readonly query: string;
+  readonly operationName: string | null | undefined;
+  readonly accept: string;
+}
+
 /** Accept headers that are remembered, and the longest of them: clients have few. */
 const [maxAccepts, maxAcceptLength] = [100, 256];
 const noAccept = "(none)";
@@ -33,6 +40,8 @@ const noAccept = "(none)";
 export class ShortWay {
   /** What Apollo Server has chosen for each Accept header, which is all that its choice depends on. */
   private readonly contentTypes = new LRUCache<string, string>({ max: maxAccepts });
+
+  private last: (Omit<ShortRequest, "variables"> & Asked) | undefined;
 
   constructor(private readonly operations: RunnableOperations) {}
 
@@ -43,10 +52,18 @@ export class ShortWay {
     if (typeof query !== "string" || !isNameOrNothing(operationName)) return undefined;
     if (!isObjectOrNothing(variables) || !isObjectOrNothing(extensions)) return undefined;
     if (extensions?.persistedQuery) return undefined;
+    const { accept = noAccept } = request.headers;
+    const { last } = this;
+    // An app sends the same again and again: to compare texts is quicker than to look them up.
+    if (last?.query === query && last.operationName === operationName && last.accept === accept) {
+      const { operation, contentType } = last;
+      return { operation, contentType, variables: variables ?? {} };
+    }
     const operation = this.operations.find(query, operationName ?? undefined);
-    const contentType = operation && this.contentTypes.get(request.headers.accept ?? noAccept);
-    if (contentType === undefined) return undefined;
-    return { operation: operation as RunnableOperation, variables: variables ?? {}, contentType };
+    const contentType = this.contentTypes.get(accept);
+    if (!operation || contentType === undefined) return undefined;
+    this.last = { query, operationName, accept, operation, contentType };
+    return { operation, contentType, variables: variables ?? {} };
   }
 
   /** Apollo Server has chosen this type for data that the request asked for. */

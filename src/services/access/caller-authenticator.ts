@@ -35,6 +35,11 @@ export class CallerAuthenticator {
     if (apiKey !== undefined) {
       throw unauthenticated("Send either an access token or an API key, not both.");
     }
+    // Whose token was verified before is known by its very text.
+    if (authorization.startsWith("Bearer ")) {
+      const known = this.accessTokens.known(authorization.slice("Bearer ".length));
+      if (known) return known;
+    }
     // RFC 9110, section 11.1: the name of the scheme is case-insensitive.
     const token = /^bearer +([\w.~+/-]+=*) *$/i.exec(authorization)?.[1];
     if (token === undefined) {

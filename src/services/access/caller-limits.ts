@@ -23,6 +23,11 @@ local count = redis.call('INCRBY', KEYS[1], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return count`;
 
+interface Counted {
+  readonly name: LimitName;
+  readonly who: string;
+}
+
 interface Count {
   /** Which window, in windows since the epoch. */
   window: number;
@@ -43,8 +48,12 @@ interface Count {
  * within that time. While Redis is away each replica counts for itself.
  */
 export class CallerLimits implements AsyncDisposable {
-  private readonly counts = new LRUCache<string, Count>({ max: maxCounted });
-  private readonly busy = new Set<string>();
+  /** By what is limited, and then by who: a text of both would have to be made, and hashed, for each request. */
+  private readonly counts = {
+    requests: new LRUCache<string, Count>({ max: maxCounted }),
+    issuances: new LRUCache<string, Count>({ max: maxCounted }),
+  };
+  private readonly busy = new Map<string, Counted>();
   private readonly script: RedisScript | undefined;
   private readonly timer: NodeJS.Timeout | undefined;
   private sharing: Promise<void> | undefined;
@@ -59,15 +68,14 @@ export class CallerLimits implements AsyncDisposable {
 
   /** Takes one of `perMinute`. Returns 0, or the milliseconds to wait when there is none left: then nothing is taken. */
   take(name: LimitName, who: string, perMinute: number): number {
-    const key = `${name} ${who}`;
     const now = this.clock.now();
-    const count = this.countOf(key, Math.floor(now / windowMs));
+    const count = this.countOf(name, who, Math.floor(now / windowMs));
     const into = (now % windowMs) / windowMs;
     const taken = count.before * (1 - into) + count.own + count.others;
     if (taken + 1 > perMinute) return waitMs(count, perMinute, into);
     count.own += 1;
     // Who is far from the limit here is far from it everywhere, unless there are ten replicas and more.
-    if (this.script && count.own * 10 >= perMinute) this.busy.add(key);
+    if (this.script && count.own * 10 >= perMinute) this.busy.set(`${name} ${who}`, { name, who });
     return 0;
   }
 
@@ -81,22 +89,23 @@ export class CallerLimits implements AsyncDisposable {
     await this.sharing;
   }
 
-  private countOf(key: string, window: number): Count {
-    const known = this.counts.get(key);
+  private countOf(name: LimitName, who: string, window: number): Count {
+    const counts = this.counts[name];
+    const known = counts.get(who);
     if (known?.window === window) return known;
     const before = known?.window === window - 1 ? known.own + known.others : 0;
     const fresh = { window, own: 0, told: 0, others: 0, before };
-    this.counts.set(key, fresh);
+    counts.set(who, fresh);
     return fresh;
   }
 
   private async tellBusy(): Promise<void> {
-    const keys = [...this.busy].slice(0, maxShared);
-    await Promise.all(keys.map((key) => this.tell(key)));
+    const some = [...this.busy].slice(0, maxShared);
+    await Promise.all(some.map(([key, counted]) => this.tell(key, counted)));
   }
 
-  private async tell(key: string): Promise<void> {
-    const count = this.counts.peek(key);
+  private async tell(key: string, { name, who }: Counted): Promise<void> {
+    const count = this.counts[name].peek(who);
     const stale = count?.window !== Math.floor(this.clock.now() / windowMs);
     if (!this.script || !count || stale) {
       this.busy.delete(key);

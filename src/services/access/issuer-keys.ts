@@ -50,6 +50,11 @@ export class IssuerKeys<Keys> {
     private readonly timings: KeyTimings = keyTimings,
   ) {}
 
+  /** Fetches keys that are no longer fresh, in the background. */
+  renewIfOld(): void {
+    if (this.clock.now() - this.fetchedAt >= this.timings.freshMs) void this.fetchUnlessCooling();
+  }
+
   /** The keys there are. Rejects with {@link KeysUnavailable} when there are none, or none that may still be used. */
   async current(): Promise<Keys> {
     const age = this.clock.now() - this.fetchedAt;

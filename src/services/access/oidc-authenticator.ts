@@ -63,25 +63,27 @@ export class OidcAuthenticator {
     }
   }
 
+  /** The caller whose token this is, if it was verified before: costs one hash. Throws `UNAUTHENTICATED`. */
+  known(token: string): Caller | undefined {
+    const digest = digestOf(token);
+    const known = this.verified.get(digest);
+    if (!known) return undefined;
+    if (known.expiresAt <= this.clock.now()) {
+      this.verified.delete(digest);
+      throw notValid("it has expired");
+    }
+    if (known.generation !== known.trusted.keys.generation) return undefined;
+    // Has the keys renewed in the background when it is time, and is not waited for.
+    known.trusted.keys.renewIfOld();
+    return known.caller;
+  }
+
   /**
    * The caller whose token this is. Throws or rejects with `UNAUTHENTICATED`, or with `ISSUER_UNAVAILABLE` when the
-   * issuer's keys cannot be had. A token that was verified before costs one hash.
+   * issuer's keys cannot be had.
    */
   authenticate(token: string): Caller | Promise<Caller> {
-    const digest = hash("sha256", token, "base64");
-    const known = this.verified.get(digest);
-    if (known) {
-      if (known.expiresAt <= this.clock.now()) {
-        this.verified.delete(digest);
-        throw notValid("it has expired");
-      }
-      if (known.generation === known.trusted.keys.generation) {
-        // Has the keys renewed in the background when it is time, and is not waited for.
-        void known.trusted.keys.current().catch(() => undefined);
-        return known.caller;
-      }
-    }
-    return this.verify(token, digest);
+    return this.known(token) ?? this.verify(token, digestOf(token));
   }
 
   private async verify(token: string, digest: string): Promise<Caller> {
@@ -152,6 +154,10 @@ export class OidcAuthenticator {
       throw refusal(error);
     }
   }
+}
+
+function digestOf(token: string): string {
+  return hash("sha256", token, "base64");
 }
 
 function refusal(error: unknown): unknown {

@@ -11,12 +11,22 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** A command costs a client far more than a key more in it does, so the busier a gateway is the less a question costs. */
+/** For how long one command keeps those that come meanwhile from being sent, in milliseconds: many round trips of one that is near. */
+const holdMs = 5;
+
+/**
+ * A command costs a client far more than a key more in it does. So what is asked in one turn goes together, and so
+ * does what is asked while a command is under way: the busier a gateway is, the less a question costs it. Redis answers
+ * one command after the other anyway; of one that is slow nobody waits for the end.
+ */
 export class Batch {
   private keys: string[] = [];
   private args: string[] = [];
   private waiting: Waiting[] = [];
   private turn: NodeJS.Immediate | undefined;
+  private hold: NodeJS.Timeout | undefined;
+  /** Commands without an answer. */
+  private underWay = 0;
 
   constructor(private readonly askMany: AskMany) {}
 
@@ -27,24 +37,38 @@ export class Batch {
       this.args.push(arg);
       this.waiting.push({ resolve, reject });
       if (this.keys.length === most) this.send();
-      else this.turn ??= setImmediate(this.send);
+      else if (this.underWay === 0) this.sendSoon();
+      else this.hold ??= setTimeout(this.send, holdMs);
     });
   }
 
+  private sendSoon(): void {
+    this.turn ??= setImmediate(this.send);
+  }
+
   private readonly send = (): void => {
-    if (this.turn) clearImmediate(this.turn);
-    this.turn = undefined;
+    clearImmediate(this.turn);
+    clearTimeout(this.hold);
+    this.turn = this.hold = undefined;
     const { keys, args, waiting } = this;
     this.keys = [];
     this.args = [];
     this.waiting = [];
+    this.underWay += 1;
     this.askMany(keys, args).then(
       (values) => {
+        this.answered();
         for (let index = 0; index < waiting.length; index++) waiting[index]?.resolve(values[index]);
       },
       (error: unknown) => {
+        this.answered();
         for (const each of waiting) each.reject(error);
       },
     );
   };
+
+  private answered(): void {
+    this.underWay -= 1;
+    if (this.keys.length > 0) this.sendSoon();
+  }
 }

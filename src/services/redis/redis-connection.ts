@@ -213,7 +213,16 @@ function within<T>(ms: number, answer: Promise<T>): Promise<T> {
     const cancel = impatience(ms, () => {
       reject(new Error("Command timed out"));
     });
-    answer.finally(cancel).then(resolve, reject);
+    answer.then(
+      (value) => {
+        cancel();
+        resolve(value);
+      },
+      (error: unknown) => {
+        cancel();
+        reject(error as Error);
+      },
+    );
   });
 }
 

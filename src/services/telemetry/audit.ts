@@ -65,8 +65,6 @@ export function createAudit(
 
 /** Lines that come together are written together: to write costs more than all else there is to a line. */
 class AuditLog implements Audit {
-  /** What nobody flushes is written before the next turn of the event loop. */
-  private turn: NodeJS.Immediate | undefined;
   private lines = "";
   private time = { ms: Number.NaN, text: "" };
 
@@ -76,18 +74,17 @@ class AuditLog implements Audit {
   ) {}
 
   record(record: AuditRecord): void {
+    // What nobody flushes is written before the next event.
+    if (this.lines === "") process.nextTick(this.write);
     this.lines += scrub(`{"audit":1,"time":"${this.now()}",${JSON.stringify(record).slice(1)}\n`);
-    this.turn ??= setImmediate(this.write);
   }
 
   flush(): void {
-    if (this.turn === undefined) return;
-    clearImmediate(this.turn);
     this.write();
   }
 
   private readonly write = (): void => {
-    this.turn = undefined;
+    if (this.lines === "") return;
     const { lines } = this;
     this.lines = "";
     this.stream.write(lines);
