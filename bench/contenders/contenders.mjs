@@ -6,8 +6,8 @@ import { Worker } from "../lib/worker.mjs";
 
 const fileOf = (name) => fileURLToPath(new URL(`${name}.mjs`, import.meta.url));
 
-const ofFile = (name) => async (world) => {
-  const env = { ...world.environment, TOKEN_FIELD: world.field };
+const ofFile = (name, more) => async (world) => {
+  const env = { ...world.environment, TOKEN_FIELD: world.field, ...more };
   const child = startChild("server", process.execPath, [fileOf(name)], { env });
   const [line] = await child.prints(/^\{"url":.*\}$/m);
   return { url: JSON.parse(line).url, pid: child.pid, end: () => child.end() };
@@ -23,6 +23,11 @@ export const contenders = [
   { name: "floor", title: "Floor: node:http + ioredis + node:crypto", start: ofFile("floor") },
   { name: "gateway", title: "**This gateway**", start: (world) => startGateway(world.environment) },
   { name: "mercurius", title: "Mercurius with JIT", start: ofFile("mercurius") },
+  {
+    name: "mercurius-batched",
+    title: "The same with this gateway's way to read Redis",
+    start: ofFile("mercurius", { BATCHED_READS: "1" }),
+  },
   { name: "apollo", title: "Apollo Server 5 standalone", start: ofFile("apollo") },
   { name: "yoga", title: "GraphQL Yoga", start: ofFile("yoga") },
 ];

@@ -82,7 +82,7 @@ class SeveralFields implements CompiledOperation {
       outcomes.set(root.key, outcome);
       return outcome;
     };
-    if (!this.oneByOne) this.roots.forEach(begin);
+    if (!this.oneByOne) for (const root of this.roots) void begin(root);
     let text = '{"data":{';
     try {
       for (const root of this.roots) {

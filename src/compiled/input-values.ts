@@ -88,7 +88,7 @@ function compileMembers(
     const node = given.get(name);
     return {
       name,
-      fallback: defaultValue as unknown,
+      fallback: defaultValue,
       isRequired: isNonNullType(type),
       // A variable that was not sent counts as left out.
       variable: node?.kind === Kind.VARIABLE ? node.name.value : undefined,
@@ -144,7 +144,7 @@ function objectCoercion(type: GraphQLInputObjectType): Coerce {
   const known = new Set(definitions.map(({ name }) => name));
   const fields = definitions.map((field) => ({
     name: field.name,
-    fallback: field.defaultValue as unknown,
+    fallback: field.defaultValue,
     isRequired: isNonNullType(field.type),
     coerce: coercion(field.type),
   }));
@@ -171,7 +171,8 @@ function objectCoercion(type: GraphQLInputObjectType): Coerce {
 function leafCoercion(type: GraphQLLeafType): Coerce {
   return (value) => {
     try {
-      return type.parseValue(value) ?? unfit;
+      const parsed: unknown = type.parseValue(value);
+      return parsed ?? unfit;
     } catch {
       return unfit;
     }

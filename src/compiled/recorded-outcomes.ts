@@ -19,8 +19,8 @@ export function replayOutcomes(schema: GraphQLSchema): void {
     for (const field of Object.values(type?.getFields() ?? {})) {
       const { resolve } = field;
       if (!resolve) continue;
-      field.resolve = (source, args, context: Recording | undefined, info) =>
-        context?.[recorded]?.get(String(info.path.key)) ?? resolve(source, args, context, info);
+      field.resolve = (source, args, context: Recording, info) =>
+        context[recorded]?.get(String(info.path.key)) ?? resolve(source, args, context, info);
     }
   }
 }

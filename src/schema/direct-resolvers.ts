@@ -28,14 +28,10 @@ export function directResolvers<TContext extends object, TAccess extends object>
       const method = instance?.[methodName];
       const values = params.toSorted((a, b) => a.index - b.index).map(valueOf);
       if (!method || middlewares.length > 0 || !values.every((value) => value !== undefined)) continue;
+      const rules = roles as TAccess[] | undefined;
       found.set(`${type}.${schemaName}`, (args, context) => {
-        if (
-          roles &&
-          accessRule(
-            { root: undefined, args, context: context as TContext, info: undefined as never },
-            roles,
-          ) !== true
-        ) {
+        const data = { root: undefined, args, context: context as TContext, info: undefined as never };
+        if (rules && accessRule(data, rules) !== true) {
           throw new Error("An access rule says yes, or throws why not.");
         }
         return method.apply(

@@ -28,7 +28,7 @@ export function readJsonObject(
       try {
         resolve(objectIn(bytes));
       } catch (error) {
-        reject(error as Error);
+        reject(error);
       }
     });
   });
