@@ -28,7 +28,7 @@ export function readJsonObject(
       try {
         resolve(objectIn(bytes));
       } catch (error) {
-        reject(error);
+        reject(error instanceof Error ? error : new Error(String(error)));
       }
     });
   });

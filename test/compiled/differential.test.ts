@@ -2,6 +2,8 @@
 import { ApolloServer } from "@apollo/server";
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import { CreateIdentityDocument, DeleteIdentityDocument } from "../../operations/generated/operations";
+import fc from "fast-check";
+import { randomBody } from "./random-requests";
 import { compilable, others, type Identities } from "./corpus";
 import { startTwoWays, type Received, type Sent, type TwoWays } from "./two-ways";
 
@@ -88,6 +90,26 @@ describe("callers", () => {
     }
   });
 });
+
+it("answers operations at random as Apollo Server does", async () => {
+  const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
+  const executed = jest.spyOn(ApolloServer.prototype, "executeHTTPGraphQLRequest");
+  let asked = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      randomBody([identities.living, identities.living, identities.living, identities.gone]),
+      async (body) => {
+        const { plain, compiled } = await both({ name: "at random", body }, 2);
+        asked += 2;
+        for (const answer of compiled) expect(answer).toEqual(plain);
+      },
+    ),
+    { seed, numRuns: 300 },
+  );
+  // `both` asks Apollo Server twice for each without compiling: what is beyond that was asked of the one that compiles.
+  const past = asked - (executed.mock.calls.length - asked);
+  expect(past).toBeGreaterThan(50);
+}, 60_000);
 
 it("does what an operation asks for once, even when Apollo Server has to tell of it", async () => {
   const query = `mutation ($id: ID!) { a: createIdentity { identity { id } } b: issueToken(input: { identityId: $id, scopes: [CHAT] }) { accessToken { token } } }`;

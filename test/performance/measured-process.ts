@@ -31,7 +31,7 @@ export class MeasuredProcess implements AsyncDisposable {
         "--min-semi-space-size=256",
         "--max-semi-space-size=256",
         "--require",
-        join(__dirname, "probe.cjs"),
+        join(__dirname, "probe.js"),
       ],
       env: freshEnvironment(environment),
       stdio: ["ignore", "pipe", "inherit", "ipc"],

@@ -220,7 +220,7 @@ function within<T>(ms: number, answer: Promise<T>): Promise<T> {
       },
       (error: unknown) => {
         cancel();
-        reject(error);
+        reject(error instanceof Error ? error : new Error(String(error)));
       },
     );
   });
