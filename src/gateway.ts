@@ -199,6 +199,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   );
   closing.add({ [Symbol.asyncDispose]: () => http.close() });
   const start = async () => {
+    void azure.warm();
     const { url: origin } = await http.start();
     return { origin, url: origin + graphqlPath };
   };

@@ -65,6 +65,45 @@ it("opens no more connections to Azure than it may, and keeps them", async () =>
   await azure[Symbol.asyncDispose]();
 });
 
+it("has a connection before the first call, on which nothing is sent, and uses it", async () => {
+  const { azure } = provider(entra);
+  emulator.counts.reset();
+  const before = emulator.connections();
+  await azure.warm();
+  await azure.warm();
+  expect(emulator.connections() - before).toBe(1);
+  expect(emulator.counts.snapshot().operations).toEqual({});
+  const { identityId } = await azure.createIdentity(undefined, {});
+  await azure.issueToken(identityId, ["chat"], 60, {});
+  expect(emulator.connections() - before).toBe(1);
+  await azure[Symbol.asyncDispose]();
+});
+
+it("is not troubled by an Azure that cannot be connected to beforehand, or not be trusted", async () => {
+  const { ca = "" } = emulator.https ?? {};
+  const options = {
+    endpoint: "https://127.0.0.1:1",
+    credential: entra,
+    ca,
+    deadlineMs: 1_000,
+    maxSockets: 1,
+  };
+  const unreachable = new AcsIdentityProvider(options, systemClock, recordEvents());
+  await unreachable.warm();
+  await unreachable[Symbol.asyncDispose]();
+  await unreachable.warm();
+  const stranger = new AcsIdentityProvider(
+    { ...options, endpoint: emulator.https?.url ?? "", ca: "" },
+    systemClock,
+    recordEvents(),
+  );
+  await stranger.warm();
+  await expect(stranger.createIdentity(undefined, {})).rejects.toMatchObject({
+    code: "UPSTREAM_UNAVAILABLE",
+  });
+  await stranger[Symbol.asyncDispose]();
+});
+
 it("refuses an answer whose token lives longer than asked for, or is dead already", async () => {
   await using skewed = await startEmulator({
     clock: () => Date.now() - 2 * 3_600_000,

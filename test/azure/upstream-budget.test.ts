@@ -50,7 +50,7 @@ it("lets all gateways together send no more than the limit in any window, in the
     ),
   );
   const tookMs = performance.now() - startedAt;
-  const turns = (await raw.lrange(`${three.keyPrefix}budget:issueToken`, 0, -1)).map(Number);
+  const turns = (await raw.lrange(`${three.keyPrefix}budget:{issueToken}`, 0, -1)).map(Number);
   expect(turns).toHaveLength(101);
   for (let index = 50; index < turns.length; index++) {
     expect(turns[index]! - turns[index - 50]!).toBeGreaterThanOrEqual(options.windowMs);
@@ -94,6 +94,41 @@ it("leaves half of the limit to those who wait, whatever runs in the background"
   const inFront = [];
   for (let index = 0; index < 6; index++) inFront.push(await turn(false));
   expect(inFront).toEqual([...Array<boolean>(5).fill(true), "RATE_LIMITED"]);
+});
+
+it("asks for an account's own turn and one among all together, and takes none among all for who has no own", async () => {
+  await using one = await budgets({ issuances: 40, windowMs: 60_000, replicas: 1 }, 1);
+  const turn = (account: string) =>
+    one.all[0]!.turn("issueToken", { patienceMs: 0, account }).then(() => "turn", codeOf);
+  const scriptCalls = async () =>
+    Number(/cmdstat_evalsha:calls=(\d+)/.exec(await raw.info("commandstats"))?.[1] ?? 0);
+  const amongAll = () => raw.llen(`${one.keyPrefix}budget:{issueToken}`);
+  // Loads the script.
+  expect(await turn("first")).toBe("turn");
+  const before = await scriptCalls();
+  expect(await turn("second")).toBe("turn");
+  expect((await scriptCalls()) - before).toBe(1);
+  expect(await amongAll()).toBe(2);
+  const outcomes = [];
+  for (let index = 0; index < 40; index++) outcomes.push(await turn("greedy"));
+  expect(outcomes).toEqual([...Array<string>(36).fill("turn"), ...Array<string>(4).fill("RATE_LIMITED")]);
+  expect(await amongAll()).toBe(38);
+  expect(await turn("third")).toBe("turn");
+});
+
+it("asks for a turn among all when its own turn has come, if that is later", async () => {
+  const windowMs = 500;
+  await using one = await budgets({ issuances: 20, windowMs, replicas: 1 }, 1);
+  const sentAt: number[] = [];
+  const turn = async () => {
+    await one.all[0]!.turn("issueToken", { patienceMs: 10_000, account: "greedy" });
+    sentAt.push(performance.now());
+  };
+  await Promise.all(Array.from({ length: 60 }, turn));
+  expect(sentAt).toHaveLength(60);
+  for (let index = 20; index < sentAt.length; index++) {
+    expect(sentAt[index]! - sentAt[index - 20]!).toBeGreaterThanOrEqual(windowMs);
+  }
 });
 
 it("counts each operation for itself", async () => {
@@ -159,20 +194,20 @@ it("does not begin anew when Redis has lost the count", async () => {
     return granted;
   };
   expect(await turns()).toBe(20);
-  await raw.del(`${one.keyPrefix}budget:issueToken`);
+  await raw.del(`${one.keyPrefix}budget:{issueToken}`);
   expect(await turns()).toBe(0);
 });
 
 it("gives turns again when Redis's clock was set back", async () => {
   await using one = await budgets({ issuances: 20, windowMs: 1_000, replicas: 1 }, 1);
-  await raw.rpush(`${one.keyPrefix}budget:issueToken`, Date.now() + 600_000);
+  await raw.rpush(`${one.keyPrefix}budget:{issueToken}`, Date.now() + 600_000);
   await expect(one.all[0]!.turn("issueToken", { patienceMs: 0 })).resolves.toBeDefined();
 });
 
 it("tells why the shared count cannot be asked, unless Redis is away anyway", async () => {
   const events = recordEvents();
   await using connection = await connectTo(redis.url, events, { keyPrefix: "broken:" });
-  await raw.set("broken:budget:issueToken", "no list", "EX", 60);
+  await raw.set("broken:budget:{issueToken}", "no list", "EX", 60);
   const budget = new UpstreamBudget({ issuances: 20, windowMs: 1_000, replicas: 1 }, connection, events);
   await budget.turn("issueToken", { patienceMs: 0 });
   expect(events.lines.filter((line) => line.includes("upstream budget unavailable"))).toHaveLength(1);

@@ -1,7 +1,6 @@
 /** ACS Identity through the official SDK: deadlines, retries, checks and error mapping. The only importer of the SDK. */
 import { createHash } from "node:crypto";
 import { Agent as HttpAgent } from "node:http";
-import { Agent as HttpsAgent } from "node:https";
 import {
   CommunicationIdentityClient,
   type CommunicationIdentityClientOptions,
@@ -27,6 +26,7 @@ import { UpstreamConnections } from "./upstream-connections";
 import { UpstreamCalls, type Patience, type Send } from "./upstream-calls";
 import { UpstreamFailure } from "./upstream-error";
 import type { Operation } from "./upstream-operation";
+import { WarmAgent } from "./warm-agent";
 
 /** Which ACS resource, as whom, and how patiently. */
 export interface AcsOptions {
@@ -58,8 +58,9 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
   readonly credentialFingerprint: string;
   readonly deadlineMs: number;
   private readonly client: CommunicationIdentityClient;
-  private readonly agent: HttpAgent | HttpsAgent;
+  private readonly agent: HttpAgent | WarmAgent;
   private readonly calls: UpstreamCalls;
+  private readonly throughProxy: boolean;
   private resourceId: string | undefined;
 
   constructor(
@@ -80,15 +81,16 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
     );
     const secure = endpoint.startsWith("https:");
     const sockets = { keepAlive: true, maxSockets, maxFreeSockets: maxSockets };
+    this.throughProxy = options.throughProxy ?? false;
     this.agent = secure
-      ? new HttpsAgent(ca === undefined ? sockets : { ...sockets, ca })
+      ? new WarmAgent(ca === undefined ? sockets : { ...sockets, ca }, new URL(endpoint))
       : new HttpAgent(sockets);
     const clientOptions: CommunicationIdentityClientOptions = {
       allowInsecureConnection: !secure,
       // One owner of retries, and it is this file: the SDK would repeat creates, and wait out any Retry-After.
       retryOptions: { maxRetries: 0 },
       userAgentOptions: { userAgentPrefix: "acs-token-gateway" },
-      ...(options.throughProxy ? {} : { agent: this.agent }),
+      ...(this.throughProxy ? {} : { agent: this.agent }),
     };
     if ("accessKey" in credential) {
       const key = new AzureKeyCredential(credential.accessKey);
@@ -98,6 +100,11 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
       this.client = new CommunicationIdentityClient(endpoint, credential, clientOptions);
       this.credentialFingerprint = fingerprint(endpoint, "entra");
     }
+  }
+
+  /** Connects, so that the first call need not wait for it. Never rejects, and sends nothing. */
+  async warm(): Promise<void> {
+    if (this.agent instanceof WarmAgent && !this.throughProxy) await this.agent.warm();
   }
 
   async createIdentity(

@@ -1,37 +1,57 @@
 /** The sliding windows that all gateways on one Redis share. */
-import type { RedisConnection, RedisScript } from "../redis/redis-connection";
+import type { RedisConnection, RedisPairScript, RedisScript } from "../redis/redis-connection";
 import type { Turn } from "./sliding-window";
 
 /**
- * `KEYS[1]` is a list of the turns given out last, in Redis's time, some of them yet to come. `ARGV: patience ms, limit,
- * window ms, many` → 1 or 0 whether the turn is granted, the wait in milliseconds, 1 or 0 whether there are `many` turns
- * in the window by now. A refused request leaves no trace.
+ * `take` gives out a turn of a list of those given out last, in Redis's time, some of them yet to come: whether it is
+ * granted, and the wait in milliseconds. A refused request leaves no trace.
  *
  * The list keeps twice the limit, because a limiter with a smaller limit shares it. A turn further ahead than anybody
  * waits was given out by a clock that has since been set back, or by another primary's: the list begins anew.
  */
-const slidingWindow = `#!lua flags=allow-oom
+const turns = `#!lua flags=allow-oom
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local patience, limit, window, many = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local turn = now
-local last = tonumber(redis.call('LINDEX', KEYS[1], -1) or nil)
-if last and last > now + 60000 then
-  redis.call('DEL', KEYS[1])
-  last = nil
+local function take(key, limit, window, patience)
+  local turn = now
+  local last = tonumber(redis.call('LINDEX', key, -1) or nil)
+  if last and last > now + 60000 then
+    redis.call('DEL', key)
+    last = nil
+  end
+  local edge = redis.call('LINDEX', key, -limit)
+  if edge then turn = math.max(turn, edge + window) end
+  if last then turn = math.max(turn, last) end
+  local wait = math.ceil(turn - now)
+  local granted = wait <= patience
+  if granted then
+    redis.call('RPUSH', key, string.format('%.0f', turn))
+    redis.call('LTRIM', key, -(2 * limit + 1), -1)
+    redis.call('PEXPIRE', key, math.ceil(wait + window))
+  end
+  return granted and 1 or 0, wait
 end
-local edge = redis.call('LINDEX', KEYS[1], -limit)
-if edge then turn = math.max(turn, edge + window) end
-if last then turn = math.max(turn, last) end
-local wait = math.ceil(turn - now)
-local granted = wait <= patience
-if granted then
-  redis.call('RPUSH', KEYS[1], string.format('%.0f', turn))
-  redis.call('LTRIM', KEYS[1], -(2 * limit + 1), -1)
-  redis.call('PEXPIRE', KEYS[1], math.ceil(wait + window))
-end
+`;
+
+/** `KEYS[1]` is the list. `ARGV: window ms, patience ms, limit` → 1 or 0 whether the turn is granted, the wait. */
+const reserve = `${turns}
+return {take(KEYS[1], tonumber(ARGV[3]), tonumber(ARGV[1]), tonumber(ARGV[2]))}`;
+
+/**
+ * `KEYS[1]` is the list of one, `KEYS[2]` that of all. `ARGV: window ms, patience ms, limit of the one, many, limit of
+ * all (0: none is wanted), patience ms of one that has had many` → 1 or 0 whether one's own turn is granted, its wait,
+ * 1 or 0 whether there are many own turns in the window by now; then the same of a turn among all, if it was asked for:
+ * only when the own turn is now. One that is later asks again when it has come.
+ */
+const enter = `${turns}
+local window, patience, many = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[4])
+local granted, wait = take(KEYS[1], tonumber(ARGV[3]), window, patience)
 local oldest = redis.call('LINDEX', KEYS[1], -many)
-return {granted and 1 or 0, wait, oldest and oldest + window > now and 1 or 0}`;
+local isMany = oldest and oldest + window > now and 1 or 0
+local limit = tonumber(ARGV[5])
+if granted == 0 or wait > 0 or limit == 0 then return {granted, wait, isMany} end
+if isMany == 1 then patience = math.min(patience, tonumber(ARGV[6])) end
+return {granted, wait, isMany, take(KEYS[2], limit, window, patience)}`;
 
 /**
  * `KEYS[1]` is a sorted set of names by when they were last heard of. `ARGV: name, window ms` → how many there are.
@@ -44,47 +64,86 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return redis.call('ZCARD', KEYS[1])`;
 
-/** A turn, and whether many were given out in its window. */
-export interface SharedTurn extends Turn {
-  readonly isMany: boolean;
+/** What one of many asks for. */
+export interface SharedEntry {
+  /** One's own limit. */
+  readonly limit: number;
+  /** The longest wait for each turn, in milliseconds. */
+  readonly patienceMs: number;
+  /** How many own turns in a window are many. */
+  readonly many: number;
+  /** The limit of all, if a turn among them is wanted as well. */
+  readonly ofAll: number | undefined;
+  /** The longest that one who has had many waits among all, in milliseconds. */
+  readonly bigPatienceMs: number;
 }
 
-/** What is asked for. */
-export interface SharedReservation {
-  readonly limit: number;
-  /** The longest wait for the turn, in milliseconds. */
-  readonly patienceMs: number;
-  /** How many turns in a window are many; default: more than there can be. */
-  readonly many?: number;
+/** One's own turn. */
+export interface SharedEntryTurn extends Turn {
+  /** Whether many own turns were given out in the window. */
+  readonly isMany: boolean;
+  /** The turn among all, when it was asked for. */
+  readonly amongAll?: Turn;
 }
 
 /** Turns under limits, given out by Redis to all its gateways in the order of asking. */
 export class SharedWindow {
   private readonly reserving: RedisScript;
+  private readonly entering: RedisPairScript;
   private readonly counting: RedisScript;
 
   constructor(
-    redis: Pick<RedisConnection, "script">,
+    redis: Pick<RedisConnection, "script" | "pairScript">,
     private readonly windowMs: number,
   ) {
-    this.reserving = redis.script("acsgwBudget", slidingWindow);
+    // A request waits for these before it goes to Azure.
+    this.reserving = redis.script("acsgwBudget", reserve, "atOnce");
+    this.entering = redis.pairScript("acsgwBudgetEnter", enter, "atOnce");
     this.counting = redis.script("acsgwCensus", census);
   }
 
   /** A turn in the list of this name. Rejects as Redis does. */
-  async reserve(name: string, { limit, patienceMs, many }: SharedReservation): Promise<SharedTurn> {
-    const [granted, waitMs, isMany] = (await this.reserving(
-      `budget:${name}`,
-      Math.max(1, Math.floor(patienceMs)),
-      limit,
+  async reserve(name: string, { limit, patienceMs }: { limit: number; patienceMs: number }): Promise<Turn> {
+    const [granted, waitMs] = (await this.reserving(
+      listOf(name),
       this.windowMs,
-      many ?? 2 * limit + 2,
-    )) as [number, number, number];
-    return { granted: granted === 1, waitMs, isMany: isMany === 1 };
+      whole(patienceMs),
+      limit,
+    )) as [number, number];
+    return { granted: granted === 1, waitMs };
+  }
+
+  /** A turn in the list of `who`, and at the same time one in that of this name. Rejects as Redis does. */
+  async enter(name: string, who: string, entry: SharedEntry): Promise<SharedEntryTurn> {
+    const { limit, patienceMs, many, ofAll = 0, bigPatienceMs } = entry;
+    const [granted, waitMs, isMany, allGranted, allWaitMs] = (await this.entering(
+      [`${listOf(name)}:${who}`, listOf(name)],
+      this.windowMs,
+      whole(patienceMs),
+      limit,
+      many,
+      ofAll,
+      whole(bigPatienceMs),
+    )) as [number, number, number, number?, number?];
+    return {
+      granted: granted === 1,
+      waitMs,
+      isMany: isMany === 1,
+      ...(allWaitMs === undefined ? {} : { amongAll: { granted: allGranted === 1, waitMs: allWaitMs } }),
+    };
   }
 
   /** Names `who`, and counts those that were named in the window. Rejects as Redis does. */
   async census(name: string, who: string): Promise<number> {
-    return Number(await this.counting(`budget:${name}`, who, this.windowMs));
+    return Number(await this.counting(`${listOf(name)}:big`, who, this.windowMs));
   }
+}
+
+/** The braces keep what belongs to one operation on one Cluster slot: its lists are asked together. */
+function listOf(name: string): string {
+  return `budget:{${name}}`;
+}
+
+function whole(patienceMs: number): number {
+  return Math.max(1, Math.floor(patienceMs));
 }

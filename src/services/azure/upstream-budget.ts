@@ -6,7 +6,7 @@ import type { Events } from "../telemetry/events";
 import { rateLimited } from "./rate-limited";
 import { SharedWindow } from "./shared-window";
 import { SlidingWindow, type Turn } from "./sliding-window";
-import { UpstreamShares } from "./upstream-shares";
+import { UpstreamShares, type Entry } from "./upstream-shares";
 import { UpstreamHolds, type Pass } from "./upstream-holds";
 import { defaultIssuances, limitOf, limitWindowMs, type Operation } from "./upstream-operation";
 
@@ -49,7 +49,7 @@ class OperationBudget {
   private readonly own: SlidingWindow;
   private readonly shared: SharedWindow | undefined;
   /** Of callers. */
-  readonly shares: UpstreamShares;
+  private readonly shares: UpstreamShares;
   private readonly limit: number;
   private readonly share: number;
   private readonly windowMs: number;
@@ -61,7 +61,7 @@ class OperationBudget {
   constructor(
     private readonly operation: Operation,
     options: BudgetOptions,
-    redis: Pick<RedisConnection, "script"> | undefined,
+    redis: Pick<RedisConnection, "script" | "pairScript"> | undefined,
     private readonly events: Pick<Events, "budgetUnavailable"> | undefined,
   ) {
     this.windowMs = Math.ceil(options.windowMs * margin);
@@ -79,17 +79,43 @@ class OperationBudget {
     const turn = await (now < this.aloneUntil
       ? this.reserveInBoth(now, patienceMs, background)
       : this.reserveShared(now, patienceMs, background));
-    // Turns only become later. Those of the background are later than others' are, and tell nothing of them.
-    if (!turn.granted && !background) {
-      this.noTurnBefore = Math.max(this.noTurnBefore, performance.now() + turn.waitMs);
-    }
+    if (!background) this.remember(turn);
     return turn;
+  }
+
+  /**
+   * The turn of an account among its own, and with it the one among all where one question can ask for both: neither
+   * is taken for nothing then.
+   */
+  async enter(account: string, patienceMs: number, isHeld: boolean): Promise<Entry> {
+    const now = performance.now();
+    const together = !isHeld && now >= this.aloneUntil && this.noTurnBefore - now <= patienceMs;
+    const entry = await this.shares.enter(account, patienceMs, together);
+    if (!entry.amongAll) return entry;
+    const amongAll = this.checked(entry.amongAll, this.patienceAmongAll(entry, patienceMs));
+    this.remember(amongAll);
+    return { ...entry, amongAll };
+  }
+
+  /** The longest that who has entered waits among all. */
+  patienceAmongAll({ big }: Entry, patienceMs: number): number {
+    return big ? Math.min(patienceMs, this.shares.shortQueueMs) : patienceMs;
+  }
+
+  /** Turns only become later. Those of the background are later than others' are, and tell nothing of them. */
+  private remember(turn: Turn): void {
+    if (!turn.granted) this.noTurnBefore = Math.max(this.noTurnBefore, performance.now() + turn.waitMs);
   }
 
   private async reserveShared(now: number, patienceMs: number, background: boolean): Promise<Turn> {
     const shared = await this.ask(patienceMs, background);
-    if (!shared) return this.reserveOwn(now, patienceMs, background);
+    return shared ? this.checked(shared, patienceMs) : this.reserveOwn(now, patienceMs, background);
+  }
+
+  private checked(shared: Turn, patienceMs: number): Turn {
     if (!shared.granted) return shared;
+    // The wait begins now, so this is when the turn is used.
+    const now = performance.now();
     // A shared window that was lost begins empty; what this gateway itself has sent it remembers.
     const waitMs = Math.max(shared.waitMs, this.own.earliest(now, this.limit) - now);
     if (waitMs > patienceMs) return { granted: false, waitMs };
@@ -135,7 +161,7 @@ export class UpstreamBudget {
 
   constructor(
     options: BudgetOptions = defaultBudget,
-    redis?: Pick<RedisConnection, "script">,
+    redis?: Pick<RedisConnection, "script" | "pairScript">,
     events?: Pick<Events, "budgetUnavailable">,
   ) {
     const budget = (operation: Operation) => new OperationBudget(operation, options, redis, events);
@@ -158,11 +184,13 @@ export class UpstreamBudget {
     const end = performance.now() + (background ? 0 : patienceMs);
     const budget = this.budgets[operation];
     let queueMs = Infinity;
+    let amongAll: Turn | undefined;
     if (account !== undefined && !background) {
-      const { granted, waitMs, big } = await budget.shares.enter(account, patienceMs);
-      if (!granted) throw rateLimited(waitMs);
-      await pause(waitMs, signal);
-      if (big) queueMs = budget.shares.shortQueueMs;
+      const entry = await budget.enter(account, patienceMs, this.holds.has(operation));
+      if (!entry.granted) throw rateLimited(entry.waitMs);
+      await pause(entry.waitMs, signal);
+      queueMs = budget.patienceAmongAll(entry, Infinity);
+      ({ amongAll } = entry);
     }
     for (;;) {
       const leftMs = Math.max(0, end - performance.now());
@@ -170,10 +198,13 @@ export class UpstreamBudget {
       if (typeof pass === "number") {
         // The turn is taken afterwards: all those who wait here would use turns of now at one time then.
         await pause(pass, signal);
+        // Azure has refused others meanwhile. One that was had before that is of the past by now.
+        amongAll = undefined;
         continue;
       }
       try {
-        const { granted, waitMs } = await budget.reserve(Math.min(leftMs, queueMs), background);
+        const { granted, waitMs } = amongAll ?? (await budget.reserve(Math.min(leftMs, queueMs), background));
+        amongAll = undefined;
         if (!granted) throw rateLimited(waitMs);
         await pause(waitMs, signal);
         if (pass.go()) return pass;

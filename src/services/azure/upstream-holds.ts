@@ -36,6 +36,11 @@ export interface Pass extends Disposable {
 export class UpstreamHolds {
   private readonly holds = new Map<Operation, Hold>();
 
+  /** Whether Azure has refused, and let nobody through since. */
+  has(operation: Operation): boolean {
+    return this.holds.has(operation);
+  }
+
   /** Milliseconds to wait, or a pass. Throws `RATE_LIMITED` when the wait is longer than the caller can. */
   enter(operation: Operation, patienceMs: number): number | Pass {
     const hold = this.holds.get(operation);

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { SlidingWindow, type Turn } from "./sliding-window";
-import type { SharedTurn, SharedWindow } from "./shared-window";
+import type { SharedEntryTurn, SharedWindow } from "./shared-window";
 
 /** Of the limit: up to here a caller is like any other, and has its turn in the order of asking. */
 const modest = 1 / 20;
@@ -17,6 +17,8 @@ const countEveryMs = 500;
 export interface Entry extends Turn {
   /** It has had more than a modest part: it takes what is free, or is about to be. */
   readonly big: boolean;
+  /** The turn among all, when it could be had together with this one. */
+  readonly amongAll?: Turn | undefined;
 }
 
 /**
@@ -47,34 +49,47 @@ export class UpstreamShares {
     this.many = Math.max(1, Math.ceil(limit * modest));
   }
 
-  /** The account's own turn, within `patienceMs`. Never rejects: without Redis each gateway counts for itself. */
-  async enter(accountId: string, patienceMs: number): Promise<Entry> {
+  /**
+   * The account's own turn, within `patienceMs`, and at the same time one among all, if that is `wanted`: it may come
+   * without one all the same. Never rejects: without Redis each gateway counts for itself.
+   */
+  async enter(accountId: string, patienceMs: number, wanted = false): Promise<Entry> {
     const who = createHash("sha256").update(accountId).digest("base64url").slice(0, 22);
     const wasBig = this.big.has(who);
     if (wasBig) await this.count(who);
-    const turn = (await this.reserveShared(who, patienceMs)) ?? this.reserveOwn(who, patienceMs);
+    const turn = (await this.enterShared(who, patienceMs, wanted)) ?? this.reserveOwn(who, patienceMs);
     if (turn.isMany) {
       this.big.set(who, true);
-      if (!wasBig) await this.count(who);
+      // Nobody's turn waits for it: it is for those that come.
+      if (!wasBig) void this.count(who);
     }
-    return { granted: turn.granted, waitMs: turn.waitMs, big: turn.isMany };
+    return { granted: turn.granted, waitMs: turn.waitMs, big: turn.isMany, amongAll: turn.amongAll };
   }
 
   private share(divisor: number): number {
     return Math.max(this.many, Math.floor((this.limit * forBig) / this.bigCount / divisor));
   }
 
-  private async reserveShared(who: string, patienceMs: number): Promise<SharedTurn | undefined> {
+  private async enterShared(
+    who: string,
+    patienceMs: number,
+    wanted: boolean,
+  ): Promise<SharedEntryTurn | undefined> {
     try {
-      const reservation = { limit: this.share(1), patienceMs, many: this.many };
-      return await this.shared?.reserve(`${this.name}:${who}`, reservation);
+      return await this.shared?.enter(this.name, who, {
+        limit: this.share(1),
+        patienceMs,
+        many: this.many,
+        ofAll: wanted ? this.limit : undefined,
+        bigPatienceMs: this.shortQueueMs,
+      });
     } catch {
       // The common window is asked next, and tells that Redis is away.
       return undefined;
     }
   }
 
-  private reserveOwn(who: string, patienceMs: number): SharedTurn {
+  private reserveOwn(who: string, patienceMs: number): SharedEntryTurn {
     const window = this.windows.get(who) ?? new SlidingWindow(this.windowMs, this.limit);
     this.windows.set(who, window);
     const now = performance.now();

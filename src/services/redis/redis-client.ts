@@ -4,8 +4,20 @@ import { Cluster, Redis, type RedisOptions as ClientOptions } from "ioredis";
 import type { Pulsing } from "./heartbeat";
 import type { RedisAddress } from "./redis-address";
 
+/**
+ * When a command goes out: with the others of its turn of the event loop, after the ones under way; or at once, which
+ * is a tenth of a millisecond sooner, and dearer for those that come by the dozen.
+ */
+export type Sent = "together" | "atOnce";
+
 /** Runs one script on one key. Answers are Buffers, numbers, null, or arrays of these. */
 export type RedisScript = (key: string, ...args: (string | number | Buffer)[]) => Promise<unknown>;
+
+/** Runs one script on two keys, which are on one server wherever their parts between braces are the same. */
+export type RedisPairScript = (
+  keys: readonly [string, string],
+  ...args: (string | number | Buffer)[]
+) => Promise<unknown>;
 
 /** Runs one script on several keys, of which each has one argument. The answer has a value for each. */
 export type RedisBatchScript = (keys: readonly string[], args: readonly string[]) => Promise<unknown[]>;
@@ -15,7 +27,9 @@ export interface RedisClient {
   /** Resolves when commands can be sent; rejects when that is not so now. */
   connect(): Promise<void>;
   /** Makes a Lua script callable; it is sent once per connection and called by its hash from then on. */
-  script(name: string, lua: string): RedisScript;
+  script(name: string, lua: string, sent: Sent): RedisScript;
+  /** The same for a script on two keys. */
+  pairScript(name: string, lua: string, sent: Sent): RedisPairScript;
   /** The same for a script that takes any number of keys; undefined where keys may be on different servers. */
   batchScript(name: string, lua: string): RedisBatchScript | undefined;
   /** The primaries that are known now. */
@@ -78,14 +92,13 @@ function commonOptions(address: RedisAddress, patience: ClientPatience) {
 const retryDelay = (attempt: number) => Math.min(50 * attempt, 500);
 
 function singleClient(address: RedisAddress, patience: ClientPatience): RedisClient {
-  const batchNames: string[] = [];
+  const atOnce: string[] = [];
   const options = {
     ...commonOptions(address, patience),
     lazyConnect: true,
     enableOfflineQueue: false,
     enableAutoPipelining: true,
-    // What makes a pipeline of its own gains nothing from waiting for another.
-    autoPipeliningIgnoredCommands: batchNames,
+    autoPipeliningIgnoredCommands: atOnce,
     retryStrategy: retryDelay,
     db: address.database,
     ...(address.kind === "sentinel" ? throughSentinels(address, patience) : address.endpoints[0]),
@@ -97,9 +110,17 @@ function singleClient(address: RedisAddress, patience: ClientPatience): RedisCli
   });
   return {
     connect: () => redis.connect(),
-    script: (name, lua) => define(redis, name, lua),
+    script: (name, lua, sent) => {
+      if (sent === "atOnce") atOnce.push(name);
+      return define(redis, name, lua);
+    },
+    pairScript: (name, lua, sent) => {
+      if (sent === "atOnce") atOnce.push(name);
+      return pair(define(redis, name, lua, 2));
+    },
     batchScript: (name, lua) => {
-      batchNames.push(name);
+      // What makes a pipeline of its own gains nothing from waiting for another.
+      atOnce.push(name);
       const run = define(redis, name, lua, null);
       return (keys, args) => run(keys.length, ...keys, ...args) as Promise<unknown[]>;
     },
@@ -144,6 +165,7 @@ function clusterClient(address: RedisAddress, patience: ClientPatience): RedisCl
   return {
     connect: () => cluster.connect(),
     script: (name, lua) => define(cluster, name, lua),
+    pairScript: (name, lua) => pair(define(cluster, name, lua, 2)),
     batchScript: () => undefined,
     primaries: () =>
       cluster.nodes("master").map((node) =>
@@ -201,6 +223,10 @@ function listening(make: () => Redis | Cluster, channel: string, listener: Liste
       client.disconnect();
     },
   };
+}
+
+function pair(run: Run): RedisPairScript {
+  return ([first, second], ...args) => run(first, second, ...args);
 }
 
 type Run = (...args: (string | number | Buffer)[]) => Promise<unknown>;

@@ -4,9 +4,16 @@ import { Heartbeat, type HeartbeatEvents, type Vitals } from "./heartbeat";
 import { impatience } from "./impatience";
 import { reasonOf } from "./reason-of";
 import { addressText, type RedisAddress } from "./redis-address";
-import { createRedisClient, type Listening, type RedisClient, type RedisScript } from "./redis-client";
+import {
+  createRedisClient,
+  type Listening,
+  type RedisClient,
+  type RedisPairScript,
+  type RedisScript,
+  type Sent,
+} from "./redis-client";
 
-export type { RedisScript } from "./redis-client";
+export type { RedisPairScript, RedisScript } from "./redis-client";
 
 /** How to reach Redis. */
 export interface RedisOptions {
@@ -55,6 +62,7 @@ const trustMs = 1_000;
 /** An open connection that comes back by itself when Redis does. */
 export class RedisConnection implements AsyncDisposable {
   private readonly scripts = new Map<string, RedisScript>();
+  private readonly pairScripts = new Map<string, RedisPairScript>();
   private readonly listeners: Listening[] = [];
   private asked = false;
 
@@ -118,20 +126,43 @@ export class RedisConnection implements AsyncDisposable {
    * at the latest; the script may still run later then. All scripts must be made before the first is called: a
    * pipeline of ioredis that is open does not know one that is new, throws, and loses the answers that follow.
    */
-  script(name: string, lua: string): RedisScript {
+  script(name: string, lua: string, sent: Sent = "together"): RedisScript {
     const known = this.scripts.get(name);
     if (known) return known;
-    if (this.asked) throw new Error(`The script ${name} is made after another was called.`);
-    const run = this.client.script(name, lua);
+    this.checkEarly(name);
+    const run = this.client.script(name, lua, sent);
     const script: RedisScript = (key, ...args) => {
-      this.asked = true;
       const fullKey = this.options.keyPrefix + key;
-      const refusal = this.heartbeat.refusal(this.client.primaryOf(fullKey));
-      if (refusal !== undefined) return Promise.reject(new RedisAway(refusal));
-      return within(this.options.commandTimeoutMs, run(fullKey, ...args));
+      return this.ask(fullKey, () => run(fullKey, ...args));
     };
     this.scripts.set(name, script);
     return script;
+  }
+
+  /** The same for a script on two keys, whose parts between braces must be the same: a Cluster has them on one server. */
+  pairScript(name: string, lua: string, sent: Sent = "together"): RedisPairScript {
+    const known = this.pairScripts.get(name);
+    if (known) return known;
+    this.checkEarly(name);
+    const run = this.client.pairScript(name, lua, sent);
+    const script: RedisPairScript = ([first, second], ...args) => {
+      const { keyPrefix } = this.options;
+      const fullKey = keyPrefix + first;
+      return this.ask(fullKey, () => run([fullKey, keyPrefix + second], ...args));
+    };
+    this.pairScripts.set(name, script);
+    return script;
+  }
+
+  private checkEarly(name: string): void {
+    if (this.asked) throw new Error(`The script ${name} is made after another was called.`);
+  }
+
+  private ask<T>(fullKey: string, question: () => Promise<T>): Promise<T> {
+    this.asked = true;
+    const refusal = this.heartbeat.refusal(this.client.primaryOf(fullKey));
+    if (refusal !== undefined) return Promise.reject(new RedisAway(refusal));
+    return within(this.options.commandTimeoutMs, question());
   }
 
   /**
@@ -144,12 +175,7 @@ export class RedisConnection implements AsyncDisposable {
       const single = this.script(name, lua);
       return async (key, arg = "") => ((await single(key, arg)) as unknown[])[0];
     }
-    const batch = new Batch((keys, args) => {
-      this.asked = true;
-      const refusal = this.heartbeat.refusal(this.client.primaryOf(keys[0] ?? ""));
-      if (refusal !== undefined) return Promise.reject(new RedisAway(refusal));
-      return within(this.options.commandTimeoutMs, run(keys, args));
-    });
+    const batch = new Batch((keys, args) => this.ask(keys[0] ?? "", () => run(keys, args)));
     return (key, arg = "") => batch.ask(this.options.keyPrefix + key, String(arg));
   }
 
@@ -213,16 +239,8 @@ function within<T>(ms: number, answer: Promise<T>): Promise<T> {
     const cancel = impatience(ms, () => {
       reject(new Error("Command timed out"));
     });
-    answer.then(
-      (value) => {
-        cancel();
-        resolve(value);
-      },
-      (error: unknown) => {
-        cancel();
-        reject(error instanceof Error ? error : new Error(String(error)));
-      },
-    );
+    answer.then(cancel, cancel);
+    answer.then(resolve, reject);
   });
 }
 

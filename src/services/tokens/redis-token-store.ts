@@ -24,9 +24,10 @@ export class RedisTokenStore implements TokenStore<Buffer> {
     this.scripts = {
       read: redis.batchedScript("acsgwRead", scripts.read),
       list: redis.script("acsgwList", scripts.list),
-      acquire: redis.script("acsgwAcquire", scripts.acquire),
+      // A request that has missed waits for these one after the other.
+      acquire: redis.script("acsgwAcquire", scripts.acquire, "atOnce"),
       extend: redis.script("acsgwExtend", scripts.extend),
-      commit: redis.script("acsgwCommit", scripts.commit),
+      commit: redis.script("acsgwCommit", scripts.commit, "atOnce"),
       release: redis.script("acsgwRelease", scripts.release),
       beginRevocation: redis.script("acsgwBeginRevocation", scripts.beginRevocation),
       endRevocation: redis.script("acsgwEndRevocation", scripts.endRevocation),
