@@ -104,11 +104,11 @@ it("answers operations at random as Apollo Server does", async () => {
         for (const answer of compiled) expect(answer).toEqual(plain);
       },
     ),
-    { seed, numRuns: 150 },
+    { seed, numRuns: 100 },
   );
   // `both` asks Apollo Server twice for each without compiling: what is beyond that was asked of the one that compiles.
   const past = asked - (executed.mock.calls.length - asked);
-  expect(past).toBeGreaterThan(10);
+  expect(past).toBeGreaterThan(5);
 }, 60_000);
 
 it("does what an operation asks for once, even when Apollo Server has to tell of it", async () => {
