@@ -1,5 +1,6 @@
 /** Two gateways on the same Redis and emulator: one compiles operations, with the other Apollo Server answers everything. */
 import { Agent, request } from "node:http";
+import { ClosingList } from "../../src/closing-list";
 import { audience, startIssuer, type Issuer } from "../support/issuer";
 import { developmentKey, startWorld, type World } from "../support/world";
 
@@ -30,7 +31,7 @@ export interface TwoWays extends AsyncDisposable {
 
 export async function startTwoWays(environment: Readonly<Record<string, string>> = {}): Promise<TwoWays> {
   const issuer = await startIssuer(() => 1_800_000_000_000);
-  const parts = new AsyncDisposableParts();
+  const parts = new ClosingList();
   parts.add(issuer);
   const common = {
     OIDC_ISSUERS: `${issuer.url} audience=${audience} jwks=${issuer.jwksUrl} identity-claim=acs`,
@@ -61,17 +62,6 @@ export async function startTwoWays(environment: Readonly<Record<string, string>>
       await parts[Symbol.asyncDispose]();
     },
   };
-}
-
-class AsyncDisposableParts implements AsyncDisposable {
-  private readonly parts: AsyncDisposable[] = [];
-  add<T extends AsyncDisposable>(part: T): T {
-    this.parts.push(part);
-    return part;
-  }
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const part of this.parts.reverse()) await part[Symbol.asyncDispose]();
-  }
 }
 
 function send(agent: Agent, url: string, { body, headers = {} }: Sent): Promise<Received> {
