@@ -220,10 +220,15 @@ function listEvaluation(node: ValueNode, itemType: GraphQLInputType): Evaluate {
   };
 }
 
-/** The value of a literal without variables. It is made once, so whoever gets it must leave it as it is. */
+/** The value of a literal without variables. It is made once and given to every request: nobody may change it. */
 function constant(node: ValueNode, type: GraphQLInputType): unknown {
   const value = valueFromAST(node, type);
   if (value === undefined) throw new NotCompilable();
+  return frozen(value);
+}
+
+function frozen(value: unknown): unknown {
+  if (typeof value === "object" && value !== null) Object.values(Object.freeze(value)).forEach(frozen);
   return value;
 }
 

@@ -32,6 +32,8 @@ export interface ExchangeSurroundings {
   readonly closing: () => boolean;
   readonly addressOf: ClientAddress;
   readonly outbox: Outbox;
+  /** Answers in the place of an answer that could not be written. */
+  readonly refuse: (exchange: Exchange, error: unknown) => void;
   /** The headers of every answer: name, value, name, value … */
   readonly headers: readonly string[];
 }
@@ -50,6 +52,7 @@ export class Exchange implements RequestInfo {
   #expired: Error | undefined;
   #handedOver: boolean | undefined;
   #isPreset = false;
+  #hasFailed = false;
 
   constructor(
     readonly request: IncomingMessage,
@@ -128,9 +131,18 @@ export class Exchange implements RequestInfo {
 
   /** Sends a whole answer, which has GraphQL data or not. Nothing happens if the client has gone or was answered before. */
   answer(status: number, headers: string[], body: string, hasData = false): void {
-    this.around.outbox.put(() => {
-      this.#write(status, headers, body, hasData);
-    });
+    this.around.outbox.put(
+      () => {
+        this.#write(status, headers, body, hasData);
+      },
+      (error) => {
+        if (this.#hasFailed) this.response.destroy();
+        else {
+          this.#hasFailed = true;
+          this.around.refuse(this, error);
+        }
+      },
+    );
   }
 
   #write(status: number, headers: string[], body: string, hasData: boolean): void {

@@ -121,7 +121,10 @@ export class HttpServer<TContext extends BaseContext> {
     const headers = responseHeaders(this.#tls !== undefined);
     const addressOf = clientAddress(options.trustedProxies ?? [], parts.events.proxyNotTrusted);
     const outbox = new Outbox(parts.beforeAnswers ?? (() => undefined));
-    this.#around = { closing, headers, addressOf, outbox };
+    const refuse = (exchange: Exchange, error: unknown) => {
+      this.#refuse(exchange, error);
+    };
+    this.#around = { closing, headers, addressOf, outbox, refuse };
     this.#cors = new Cors(options.corsOrigins);
     this.#graphql = new GraphqlRoute(parts, this.#cors, options);
     this.#pages = [

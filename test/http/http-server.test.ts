@@ -1,9 +1,10 @@
 /** Proves what the door does beside GraphQL: routes, headers, health, pages, faults and vanished clients. */
 import { once } from "node:events";
+import type { ApolloServerPlugin } from "@apollo/server";
 import { describe, expect, it } from "@jest/globals";
 import type { Readiness } from "../../src/services/telemetry/health";
 import type { Page } from "../../src/server/page";
-import { answerOf, SmallWorld } from "./http-world";
+import { answerOf, SmallWorld, type SmallContext } from "./http-world";
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -124,6 +125,33 @@ describe("the HTTP server", () => {
     const response = await fetch(`${world.url}/page?a=%20b`);
     expect(response.headers.get("content-type")).toBe("text/html; charset=utf-8");
     expect(await response.text()).toBe("<p>/page?a=%20b</p>");
+  });
+
+  it("answers 500 in the place of an answer that cannot be written, and all others as ever", async () => {
+    const breaking: ApolloServerPlugin<SmallContext> = {
+      requestDidStart: () =>
+        Promise.resolve({
+          willSendResponse: ({ request, response }) => {
+            if (request.query?.includes("echo")) response.http.headers.set("x-broken", "a\nb");
+            return Promise.resolve();
+          },
+        }),
+    };
+    await using world = await SmallWorld.start({ plugins: [breaking] });
+    const ask = async (query: string) => {
+      const headers = { "content-type": "application/json" };
+      const answer = await fetch(`${world.url}/graphql`, {
+        method: "POST",
+        headers,
+        body: JSON.stringify({ query }),
+      });
+      return { status: answer.status, text: await answer.text() };
+    };
+    const queries = ["{ hello }", '{ echo(text: "x") }', "{ hello }", '{ echo(text: "y") }', "{ hello }"];
+    const answers = await Promise.all(queries.map(ask));
+    expect(answers.map(({ status }) => status)).toEqual([200, 500, 200, 500, 200]);
+    expect(answers[1]?.text).toContain("the-error-id");
+    expect(world.faults).toHaveLength(2);
   });
 
   it("answers a fault of a page with 500 and the id under which it was logged, not with its words", async () => {
