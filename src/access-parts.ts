@@ -1,9 +1,12 @@
 /** Builds what finds out who is calling, whose identities are whose, and how much anybody may ask for. */
 import type { ClosingList } from "./closing-list";
 import { developmentApiKey, type Config } from "./config";
+import { mayOperate } from "./resolvers/access-rules";
+import { requestContext, type ContextParts } from "./resolvers/request-context";
+import type { AdmitOperator } from "./server/page";
 import { ApiKeyAuthenticator, type ApiKeys } from "./services/access/api-key-authenticator";
 import { FileApiKeys } from "./services/access/api-key-file";
-import { CallerAuthenticator } from "./services/access/caller-authenticator";
+import { CallerAuthenticator, type Credentials } from "./services/access/caller-authenticator";
 import { CallerLimits } from "./services/access/caller-limits";
 import { OidcAuthenticator } from "./services/access/oidc-authenticator";
 import type { KeyTimings } from "./services/access/issuer-keys";
@@ -39,6 +42,19 @@ export interface DirectoryPace {
 const statementMs = 2_000;
 /** Connections to PostgreSQL: warm callers need none. */
 const maxConnections = 10;
+
+/** Those who may operate the gateway, known by the same credentials as callers of operations. */
+export function operatorsOnly(parts: ContextParts): AdmitOperator {
+  return async (exchange) => {
+    mayOperate(await requestContext(credentialsOf(exchange.request.headers), exchange, parts));
+  };
+}
+
+/** The credentials of a request. */
+export function credentialsOf(headers: NodeJS.Dict<string | string[]>): Credentials {
+  const one = (value: string | string[] | undefined) => (Array.isArray(value) ? value.join(", ") : value);
+  return { apiKey: one(headers["x-api-key"]), authorization: one(headers.authorization) };
+}
 
 /** Who verifies credentials. */
 export function callerAuthenticator(

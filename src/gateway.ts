@@ -7,7 +7,13 @@ import {
   ApolloServerPluginInlineTraceDisabled,
   ApolloServerPluginUsageReportingDisabled,
 } from "@apollo/server/plugin/disabled";
-import { callerAuthenticator, requestLimits, userIdentities, type DirectoryPace } from "./access-parts";
+import {
+  callerAuthenticator,
+  credentialsOf,
+  requestLimits,
+  userIdentities,
+  type DirectoryPace,
+} from "./access-parts";
 import { ClosingList } from "./closing-list";
 import { CompiledOperations } from "./compiled/compiled-operations";
 import { replayOutcomes } from "./compiled/recorded-outcomes";
@@ -242,9 +248,4 @@ async function identityProvider(
 function keyRing({ tokens }: Config, closing: ClosingList, events: Events): KeyRing {
   if (tokens.encryptionKeysFile === undefined) return fixedKeyRing(tokens.encryptionKeys);
   return closing.add(new FileKeyRing(tokens.encryptionKeys, { path: tokens.encryptionKeysFile }, events));
-}
-
-function credentialsOf(headers: NodeJS.Dict<string | string[]>) {
-  const one = (value: string | string[] | undefined) => (Array.isArray(value) ? value.join(", ") : value);
-  return { apiKey: one(headers["x-api-key"]), authorization: one(headers.authorization) };
 }

@@ -36,6 +36,13 @@ export function mayReadSchema(context: RequestContext): void {
   checkRight(callerOf(context), "schema:read");
 }
 
+/** Metrics and the status page tell how much an app is used, and the level of the log how much is told. */
+export function mayOperate(context: RequestContext): void {
+  const caller = callerOf(context);
+  if (!caller.rights.has("gateway:operate")) context.refused("gateway.operate");
+  checkRight(caller, "gateway:operate");
+}
+
 /** Throws `FORBIDDEN` unless the caller may have tokens with all of these scopes. */
 export function checkScopes(caller: Caller, scopes: readonly TokenScope[]): void {
   if (scopes.every((scope) => caller.scopes.has(scope))) return;

@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { extname, join, sep } from "node:path";
 import { HttpRefusal } from "./http-refusal";
 import { isLocalRequest } from "./local-request";
-import type { Page } from "./page";
+import type { Page, PageExchange } from "./page";
 
 /** What the explorer shows and where it is found. */
 export interface ExplorerOptions {
@@ -75,7 +75,7 @@ export class Explorer implements Page {
     this.#files = filesOf(options.directory);
   }
 
-  async handle(request: IncomingMessage, response: ServerResponse, path: string): Promise<boolean> {
+  async handle({ request, response, path }: PageExchange): Promise<boolean> {
     if (path !== root && !path.startsWith(`${root}/`)) return false;
     if (request.method !== "GET" && request.method !== "HEAD") {
       throw new HttpRefusal("METHOD_NOT_ALLOWED", "The explorer is read with GET or HEAD.", [

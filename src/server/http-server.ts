@@ -4,6 +4,7 @@ import { createServer as createTlsServer, type Server as TlsServer } from "node:
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { BaseContext } from "@apollo/server";
+import { GatewayError } from "../errors";
 import type { Events } from "../services/telemetry/events";
 import { answerBrokenRequest, refuseOnSocket } from "./broken-requests";
 import { clientAddress } from "./client-address";
@@ -329,14 +330,25 @@ export class HttpServer<TContext extends BaseContext> {
   }
 
   async #servePage(exchange: Exchange): Promise<void> {
-    const { request, response, path } = exchange;
     exchange.preset();
-    for (const page of this.#pages) if (await page.handle(request, response, path)) return;
+    for (const page of this.#pages) if (await page.handle(exchange)) return;
     throw new HttpRefusal("NOT_FOUND", "There is nothing at this path. The GraphQL endpoint is /graphql.");
   }
 
   #refuse(exchange: Exchange, error: unknown): void {
     if (error instanceof ClientGone) return;
+    const headers = exchange.headers("application/json; charset=utf-8");
+    if (error instanceof GatewayError) {
+      // A page's: those of operations are in their answers.
+      const { http, ...extensions } = error.extensions;
+      for (const [name, value] of http.headers ?? []) headers.push(name, value);
+      exchange.answer(
+        http.status,
+        headers,
+        JSON.stringify({ errors: [{ message: error.message, extensions }] }),
+      );
+      return;
+    }
     if (!(error instanceof HttpRefusal)) {
       const errorId = this.parts.onError(error, exchange.id);
       this.#refuse(
@@ -345,7 +357,6 @@ export class HttpServer<TContext extends BaseContext> {
       );
       return;
     }
-    const headers = exchange.headers("application/json; charset=utf-8");
     headers.push(...error.headers);
     if (exchange.path === graphqlPath) this.#cors.allow(exchange.request, headers);
     exchange.answer(error.status, headers, refusalBody(error));

@@ -1,8 +1,8 @@
 /** The routes for those who run the gateway: /health/live and /health/ready. */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import type { Readiness } from "../services/telemetry/health";
 import { HttpRefusal } from "./http-refusal";
-import type { Page } from "./page";
+import type { Page, PageExchange } from "./page";
 
 /** Asks the parts. The implementation owns the deadline. */
 export interface Health {
@@ -17,7 +17,7 @@ export class OperationalRoutes implements Page {
     private readonly onError: (error: unknown) => void,
   ) {}
 
-  async handle(request: IncomingMessage, response: ServerResponse, path: string): Promise<boolean> {
+  async handle({ request, response, path }: PageExchange): Promise<boolean> {
     if (path !== "/health/live" && path !== "/health/ready") return false;
     if (request.method !== "GET" && request.method !== "HEAD") {
       throw new HttpRefusal("METHOD_NOT_ALLOWED", "Health is read with GET or HEAD.", ["allow", "GET, HEAD"]);

@@ -1,12 +1,21 @@
 /** What a page beside /graphql has to offer to the HTTP server. */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Exchange } from "./exchange";
+
+/** A request for a page: what it asks for, who sent it as far as that is known, and the response to write. */
+export type PageExchange = Pick<
+  Exchange,
+  "request" | "response" | "path" | "search" | "id" | "address" | "signal" | "answered"
+>;
+
+/** Lets those pass who have the right `gateway:operate`. Rejects with `UNAUTHENTICATED`, `FORBIDDEN` or `RATE_LIMITED`. */
+export type AdmitOperator = (exchange: PageExchange) => Promise<void>;
 
 /** A page or route beside /graphql. */
 export interface Page {
   /**
    * Answers the request, or returns false, without touching the response, when the path is not its own.
-   * The headers every answer carries are on the response already.
-   * @param path the path of the request target, without its query string.
+   * The headers every answer carries are on the response already. Throws `HttpRefusal` or `GatewayError` for a request
+   * that it refuses.
    */
-  handle(request: IncomingMessage, response: ServerResponse, path: string): boolean | Promise<boolean>;
+  handle(exchange: PageExchange): boolean | Promise<boolean>;
 }

@@ -9,7 +9,7 @@ import { answerOf, SmallWorld, type SmallContext } from "./http-world";
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 const page: Page = {
-  handle: (request, response, path) => {
+  handle: ({ request, response, path }) => {
     if (path === "/broken") throw new Error("The page broke.");
     if (path === "/half") {
       response.writeHead(200, { "content-length": 100 });

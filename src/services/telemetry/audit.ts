@@ -7,6 +7,7 @@ import type { TokenScope } from "../tokens/token-scope";
 /** What is audited. */
 export type AuditedAction =
   | "caller.authenticate"
+  | "gateway.operate"
   | "identity.create"
   | "identity.delete"
   | "identity.expire"

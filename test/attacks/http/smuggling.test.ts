@@ -8,7 +8,7 @@ beforeAll(async () => {
   world = await SmallWorld.start({
     pages: [
       {
-        handle: (_request, _response, path) => {
+        handle: ({ path }) => {
           served.push(path);
           return false;
         },
