@@ -1,4 +1,5 @@
 /** Tells when work has taken too long: all work has the same time, so one timer serves it all. */
+import { Line, Member } from "./line";
 
 /** Work that must end. */
 export interface Deadline {
@@ -8,32 +9,28 @@ export interface Deadline {
   end(): void;
 }
 
-/**
- * Work in the order of its beginning, which is that of its deadlines, as a list that is linked by hand. A Set would do,
- * but one that is added to and deleted from with each request costs more than all of the rest: the tables that it
- * leaves behind point at those that come after them, and the garbage collector keeps whole generations of requests.
- */
-class Work implements Deadline {
+class Work extends Member implements Deadline {
   isOver = false;
-  next: Work | undefined;
 
   constructor(
     readonly due: number,
     public onOver: (() => void) | undefined,
-    public before: Work | undefined,
-    private readonly all: Deadlines,
-  ) {}
+    private readonly all: Line<Work>,
+  ) {
+    super();
+  }
 
   end(): void {
     if (this.onOver === undefined) return;
     this.onOver = undefined;
-    this.all.forget(this);
+    this.all.leave(this);
   }
 }
 
+/** The deadlines of all work that has not ended. */
 export class Deadlines {
-  private first: Work | undefined;
-  private last: Work | undefined;
+  /** In the order of its beginning, which is that of its deadlines. */
+  private readonly all = new Line<Work>();
   private timer: NodeJS.Timeout | undefined;
 
   /** @param ms the time of all work, in milliseconds. */
@@ -41,22 +38,10 @@ export class Deadlines {
 
   /** Calls `onOver` when the time is over, unless the work has ended by then. */
   start(onOver: () => void): Deadline {
-    const work = new Work(performance.now() + this.ms, onOver, this.last, this);
-    if (this.last) this.last.next = work;
-    else this.first = work;
-    this.last = work;
+    const work = new Work(performance.now() + this.ms, onOver, this.all);
+    this.all.join(work);
     this.timer ??= this.wait(this.ms);
     return work;
-  }
-
-  /** For the work itself. */
-  forget(work: Work): void {
-    const { before, next } = work;
-    if (before) before.next = next;
-    else this.first = next;
-    if (next) next.before = before;
-    else this.last = before;
-    work.before = work.next = undefined;
   }
 
   private wait(ms: number): NodeJS.Timeout {
@@ -66,7 +51,7 @@ export class Deadlines {
   private readonly look = (): void => {
     this.timer = undefined;
     const now = performance.now();
-    for (let work = this.first; work; work = this.first) {
+    for (let work = this.all.first; work; work = this.all.first) {
       if (work.due > now) {
         this.timer = this.wait(Math.ceil(work.due - now));
         return;

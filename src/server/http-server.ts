@@ -14,6 +14,7 @@ import { GraphqlRoute, type GraphqlOptions, type GraphqlParts } from "./graphql-
 import { HttpRefusal, refusalBody } from "./http-refusal";
 import { OperationalRoutes, type Health } from "./operational-routes";
 import { Outbox } from "./outbox";
+import { Line, Member } from "./line";
 import type { Page } from "./page";
 import { ClientGone, declaresTooMuch } from "./request-body";
 import { responseHeaders } from "./response-headers";
@@ -83,11 +84,15 @@ const maxUnanswered = 100;
 const crowded = 0.9;
 
 /** What is known of a connection. */
-interface Connection {
+class Connection extends Member {
   /** The last response begun on it. */
   last: ServerResponse | undefined;
-  /** Responses that are not over: nearly always one. No Set, see `deadlines.ts`. */
-  readonly open: ServerResponse[];
+  /** Responses that are not over: nearly always one. No Set, see `line.ts`. */
+  readonly open: ServerResponse[] = [];
+
+  constructor(readonly socket: Duplex) {
+    super();
+  }
 }
 
 /** The HTTP server of one gateway. */
@@ -101,8 +106,8 @@ export class HttpServer<TContext extends BaseContext> {
   readonly #connections = new WeakMap<Duplex, Connection>();
   /** All that are open. Node does not close those whose TLS handshake is not over. */
   readonly #sockets = new Set<Socket>();
-  /** Connections that have been answered and wait for a next request; who has waited longest is first. */
-  readonly #idle = new Set<Duplex>();
+  /** Connections that have been answered and wait for a next request. */
+  readonly #idle = new Line<Connection>();
   /** How many have been made to give way, and are open still. */
   #leaving = 0;
   #watched: WatchedTlsFiles | undefined;
@@ -196,11 +201,11 @@ export class HttpServer<TContext extends BaseContext> {
   readonly #makeRoom = (): void => {
     const { maxConnections = Infinity } = this.options;
     if (this.#sockets.size - this.#leaving <= maxConnections * crowded) return;
-    const [longest] = this.#idle;
+    const longest = this.#idle.first;
     if (!longest) return;
-    this.#idle.delete(longest);
+    this.#idle.leave(longest);
     this.#leaving++;
-    longest.once("close", () => this.#leaving--).destroy();
+    longest.socket.once("close", () => this.#leaving--).destroy();
   };
 
   /**
@@ -282,12 +287,12 @@ export class HttpServer<TContext extends BaseContext> {
     }
     connection.last = response;
     connection.open.push(response);
-    this.#idle.delete(socket);
+    this.#idle.leave(connection);
     this.#inFlight++;
     const done = (): void => {
       connection.open.splice(connection.open.indexOf(response), 1);
       if (connection.open.length === 0 && !socket.destroyed) {
-        this.#idle.add(socket);
+        this.#idle.join(connection);
         this.#makeRoom();
       }
       // In flight is what is still being worked on, or not yet handed to the network.
@@ -307,10 +312,10 @@ export class HttpServer<TContext extends BaseContext> {
   #connectionOf(socket: Duplex): Connection {
     const known = this.#connections.get(socket);
     if (known) return known;
-    const connection: Connection = { last: undefined, open: [] };
+    const connection = new Connection(socket);
     this.#connections.set(socket, connection);
     socket.once("close", () => {
-      this.#idle.delete(socket);
+      this.#idle.leave(connection);
       // Node tells it to the response whose turn it is, and not to those that wait behind it.
       for (const response of [...connection.open]) {
         if (response.destroyed || response.socket !== null) continue;

@@ -89,7 +89,9 @@ export class TokenService implements AsyncDisposable {
       const cached = answer?.value;
       if (cached && this.issuance.isFresh(cached)) {
         this.refreshAhead.consider(key, cached);
-        return this.served(key, { ...cached, source: "cache" });
+        // Not spread: this is what most requests come to, and V8 makes of a spread an object that outlives them.
+        const { token, expiresOn, scopes } = cached;
+        return this.served(key, { token, expiresOn, scopes, source: "cache" });
       }
       withoutStore = answer === undefined;
     }
