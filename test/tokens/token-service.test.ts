@@ -153,3 +153,27 @@ it("takes no token from a run of before a revocation that the store has yet to b
   await tokens[Symbol.asyncDispose]();
   await azure[Symbol.asyncDispose]();
 }, 20_000);
+
+/** A store that answers one read too late. */
+class LateStore extends MemoryTokenStore<CachedToken> {
+  late = false;
+
+  override async read(key: TokenKey): Promise<CachedToken | undefined> {
+    if (!this.late) return super.read(key);
+    this.late = false;
+    throw new StoreUnavailable("TIMEOUT");
+  }
+}
+
+it("asks a store that was too busy to answer in time once more, before it asks Azure", async () => {
+  await using emulator = await startEmulator({ limits: false });
+  const { azure, request } = await azureOn(emulator);
+  const store = new LateStore(systemClock, 10);
+  const tokens = new TokenService(store, azure, systemClock, recordEvents(), minRemainingMs);
+  const first = await tokens.issue(request, {});
+  store.late = true;
+  expect(await tokens.issue(request, {})).toMatchObject({ token: first.token, source: "cache" });
+  expect(emulator.worked("issueAccessToken")).toBe(1);
+  await tokens[Symbol.asyncDispose]();
+  await azure[Symbol.asyncDispose]();
+});

@@ -1,5 +1,6 @@
 /** Asks the token store, and makes of one that is away an event instead of an error. */
 import type { Events } from "../telemetry/events";
+import type { TokenKey } from "./token-key";
 import { StoreUnavailable, type CachedToken, type TokenStore } from "./token-store";
 
 /** What the store answered. */
@@ -14,6 +15,14 @@ export class GuardedStore {
     private readonly events: Pick<Events, "storeUnavailable">,
   ) {}
 
+  /** What is stored for the key, or why nobody knows: the store is away, or too late to wait for any longer. */
+  read(key: TokenKey): Promise<StoreAnswer<CachedToken | undefined> | "late" | "away"> {
+    return this.store.read(key).then(
+      (value) => ({ value }),
+      (error: unknown) => (this.missed("read", error).isLate ? "late" : "away"),
+    );
+  }
+
   /** The store's answer, or undefined when it is away. */
   ask<T>(
     operation: string,
@@ -22,10 +31,15 @@ export class GuardedStore {
     return question(this.store).then(
       (value) => ({ value }),
       (error: unknown) => {
-        if (!(error instanceof StoreUnavailable)) throw error;
-        this.events.storeUnavailable({ operation, reason: error.reason });
+        this.missed(operation, error);
         return undefined;
       },
     );
+  }
+
+  private missed(operation: string, error: unknown): StoreUnavailable {
+    if (!(error instanceof StoreUnavailable)) throw error;
+    this.events.storeUnavailable({ operation, reason: error.reason });
+    return error;
   }
 }

@@ -85,15 +85,16 @@ export class TokenService implements AsyncDisposable {
       ? !(await this.revocations.settled(key.identityId))
       : false;
     if (!withoutStore && !request.forceRefresh) {
-      const answer = await this.store.ask("read", (store) => store.read(key));
-      const cached = answer?.value;
+      const answer = await this.store.read(key);
+      const cached = typeof answer === "string" ? undefined : answer.value;
       if (cached && this.issuance.isFresh(cached)) {
         this.refreshAhead.consider(key, cached);
         // Not spread: this is what most requests come to, and V8 makes of a spread an object that outlives them.
         const { token, expiresOn, scopes } = cached;
         return this.served(key, { token, expiresOn, scopes, source: "cache" });
       }
-      withoutStore = answer === undefined;
+      // One that is late is asked once more, for the lease: in a stampede it has the token by then.
+      withoutStore = answer === "away";
     }
     return this.served(key, await this.obtain(key, began, request.forceRefresh, withoutStore, call));
   }

@@ -97,4 +97,9 @@ export class StoreUnavailable extends Error {
   constructor(readonly reason: string) {
     super(`The token store is unavailable: ${reason}.`);
   }
+
+  /** It was asked, and may only have been too busy to answer in time. */
+  get isLate(): boolean {
+    return this.reason === "TIMEOUT";
+  }
 }
