@@ -62,6 +62,10 @@ export class Program implements AsyncDisposable {
     }));
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   get stdout(): string {
     return this.#stdout;
   }

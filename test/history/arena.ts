@@ -9,7 +9,9 @@ import { startCluster } from "../support/redis-cluster";
 import { ask, startSentinel, type RedisGroup } from "../support/redis-sentinel";
 import { startRedis, type RedisServer } from "../support/redis-server";
 import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy";
+import { developmentKey } from "../support/world";
 import { emulatorClock } from "./history";
+import type { Watched } from "./vital-signs";
 
 /** How the gateways' Redis is run. */
 export type Topology = "standalone" | "sentinel" | "cluster";
@@ -28,6 +30,8 @@ export interface Arena extends AsyncDisposable {
   readonly emulator: Emulator;
   readonly clients: () => readonly GraphqlClient[];
   readonly faults: readonly Fault[];
+  /** The gateways that no fault ends, to be watched. */
+  readonly spared: readonly Watched[];
   /** What gateways have done that no fault explains: ended by themselves, or logged an error of their own. */
   readonly misdeeds: () => string[];
 }
@@ -35,6 +39,8 @@ export interface Arena extends AsyncDisposable {
 export interface ArenaOptions {
   readonly topology: Topology;
   readonly gateways: number;
+  /** How many of them no fault ends, the first ones; none when left out. They may be frozen all the same. */
+  readonly spared?: number;
   readonly seed: number;
   /** Gateways with a part of the protocol cut out. */
   readonly build?: PatchedBuild;
@@ -79,7 +85,12 @@ export async function startArena(options: ArenaOptions): Promise<Arena> {
     return {
       emulator,
       clients: () => gateways.map(({ client }) => client),
-      faults: [...redis.faults, ...gatewayFaults(gateways, start), ...azureFaults(emulator)],
+      faults: [
+        ...redis.faults,
+        ...gatewayFaults(gateways, start, options.spared ?? 0),
+        ...azureFaults(emulator),
+      ],
+      spared: gateways.slice(0, options.spared ?? 0).map(watched),
       misdeeds: () =>
         gateways.flatMap(({ died, log }, index) => [
           ...(died === undefined ? [] : [`gateway ${index} ended by itself, ${died}`]),
@@ -239,6 +250,7 @@ function freezing(name: string, ms: Fault["ms"], who: (random: Random) => Promis
 function gatewayFaults(
   gateways: GatewayProcess[],
   start: (index: number) => Promise<GatewayProcess>,
+  spared: number,
 ): Fault[] {
   return [
     {
@@ -257,7 +269,7 @@ function gatewayFaults(
       name: "gateway killed",
       ms: [100, 500],
       begin: async (random) => {
-        const index = Math.floor(random() * gateways.length);
+        const index = Math.floor(random.between(spared, gateways.length));
         await gateways[index]?.kill();
         return async () => {
           gateways[index] = await start(index);
@@ -265,6 +277,22 @@ function gatewayFaults(
       },
     },
   ];
+}
+
+/** A gateway, for its memory to be watched. */
+function watched({ pid, origin }: GatewayProcess, index: number): Watched {
+  const heapBytes = async () => {
+    try {
+      const headers = { "x-api-key": developmentKey };
+      const response = await fetch(`${origin}/metrics`, { headers, signal: AbortSignal.timeout(4_000) });
+      const found = /^nodejs_heap_size_used_bytes ([\d.e+]+)$/m.exec(await response.text());
+      return found ? Number(found[1]) : undefined;
+    } catch {
+      // It is frozen.
+      return undefined;
+    }
+  };
+  return { name: `gateway ${index}`, pid, heapBytes };
 }
 
 function azureFaults(emulator: Emulator): Fault[] {

@@ -5,6 +5,7 @@ import { runSeed as seed } from "../support/random";
 import type { Topology } from "./arena";
 import { describeViolation } from "./checker";
 import { runHistory } from "./run";
+import { growthsOf } from "./vital-signs";
 
 const minutes = Number(process.env.SOAK_MINUTES ?? 1);
 const topology = (process.env.SOAK_TOPOLOGY ?? "standalone") as Topology;
@@ -18,6 +19,7 @@ it(`keeps its promise for ${minutes} minutes on ${topology} (SEED=${seed})`, asy
   const report = await runHistory({
     topology,
     gateways: 3,
+    spared: 2,
     seed,
     ms: minutes * 60_000,
     progress: tell,
@@ -31,4 +33,6 @@ it(`keeps its promise for ${minutes} minutes on ${topology} (SEED=${seed})`, asy
   expect(shortest.slice(0, 3).map(describeViolation)).toEqual([]);
   expect(report.misdeeds).toEqual([]);
   expect(report.notRecovered).toEqual([]);
+  // A process that has just started grows all the same.
+  if (minutes >= 10) expect(growthsOf(report.vitalSigns)).toEqual([]);
 });

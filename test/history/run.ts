@@ -3,6 +3,7 @@ import { seededRandom } from "../support/random";
 import { startArena, type ArenaOptions, type Fault } from "./arena";
 import { check, type Truth, type Violation } from "./checker";
 import { historyClock, type FaultEntry, type HistoryEntry } from "./history";
+import { watchVitalSigns, type VitalSigns } from "./vital-signs";
 import { runWorkload, type WorkloadOptions } from "./workload";
 
 export interface RunOptions extends ArenaOptions {
@@ -31,6 +32,8 @@ export interface RunReport {
   readonly misdeeds: readonly string[];
   /** Gateways that did not serve from the cache in the quiet at the end. */
   readonly notRecovered: readonly number[];
+  /** Of the gateways that were spared. */
+  readonly vitalSigns: readonly VitalSigns[];
   readonly latencyMs: { readonly p50: number; readonly p99: number; readonly max: number };
   /** From the end of each fault until every gateway has served from the cache again, the longest by kind of fault. */
   readonly recoveryMs: Readonly<Record<string, number>>;
@@ -62,12 +65,14 @@ export async function runHistory(options: RunOptions): Promise<RunReport> {
   const wanted = options.faults;
   const possible = arena.faults.filter(({ name }) => wanted?.some((start) => name.startsWith(start)) ?? true);
   const startedAt = historyClock();
+  const signs = watchVitalSigns(arena.spared);
   const faults = await runFaults(possible, random, faultsOver, options);
   // From the end of the last fault, which may take longer than it was given: a failover has its own time.
   setTimeout(() => {
     over.abort();
   }, quietEndMs);
   const entries = await work;
+  const vitalSigns = signs.stop();
   const truth: Truth = (token) => {
     const known = arena.emulator.introspect(token);
     if (!("identityId" in known)) return undefined;
@@ -99,6 +104,7 @@ export async function runHistory(options: RunOptions): Promise<RunReport> {
       );
       return hit ? [] : [replica];
     }),
+    vitalSigns,
     latencyMs: latencies(entries),
     recoveryMs: recoveries(entries, faults, arena.clients().length),
   };
@@ -153,17 +159,33 @@ function recoveries(
   faults: readonly FaultEntry[],
   replicas: number,
 ): Record<string, number> {
-  const hits = entries.filter((entry) => entry.kind === "issue" && entry.source === "CACHE");
+  const hits = Array.from({ length: replicas }, (_, replica) =>
+    entries
+      .filter((entry) => entry.kind === "issue" && entry.source === "CACHE" && entry.replica === replica)
+      .sort((a, b) => a.start - b.start),
+  );
   const longest: Record<string, number> = {};
   for (const [index, { fault, end }] of faults.entries()) {
     const next = faults[index + 1]?.start ?? Infinity;
-    const firsts = Array.from({ length: replicas }, (_, replica) =>
-      Math.min(...hits.filter((hit) => hit.replica === replica && hit.start >= end).map((hit) => hit.end)),
-    );
+    const firsts = hits.map((of) => {
+      const from = firstSince(of, end);
+      return Math.min(...of.slice(from, from + 50).map((hit) => hit.end));
+    });
     const ms = Math.round(Math.max(...firsts) - end);
     if (ms + end < next) longest[fault] = Math.max(longest[fault] ?? 0, ms);
   }
   return longest;
+}
+
+/** The index of the first that began at `time` or later; they are in the order of their beginnings. */
+function firstSince(entries: readonly HistoryEntry[], time: number): number {
+  let [low, high] = [0, entries.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((entries[middle]?.start ?? Infinity) < time) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function pause(ms: number, over: AbortSignal): Promise<void> {

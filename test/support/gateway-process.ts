@@ -9,6 +9,7 @@ const root = join(__dirname, "..", "..");
 
 /** A gateway process. Disposing of it kills it. */
 export interface GatewayProcess extends AsyncDisposable {
+  readonly pid: number;
   readonly url: string;
   readonly origin: string;
   readonly client: GraphqlClient;
@@ -49,6 +50,7 @@ export async function startGatewayProcess(
     if (!wanted) died = `${code ?? signal ?? ""}: ${stderr.slice(-2_000)}`;
   });
   return {
+    pid: program.pid,
     url,
     origin,
     client: new GraphqlClient(url, { "x-api-key": developmentKey }),
