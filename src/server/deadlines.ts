@@ -5,6 +5,8 @@ import { Line, Member } from "./line";
 export interface Deadline {
   /** Its time was over before it ended. */
   readonly isOver: boolean;
+  /** How long it has taken until now, in milliseconds. */
+  readonly elapsedMs: number;
   /** It has ended. */
   end(): void;
 }
@@ -18,6 +20,10 @@ class Work extends Member implements Deadline {
     private readonly all: Line<Work>,
   ) {
     super();
+  }
+
+  get elapsedMs(): number {
+    return performance.now() - this.due + this.all.ms;
   }
 
   end(): void {
@@ -34,7 +40,7 @@ export class Deadlines {
   private timer: NodeJS.Timeout | undefined;
 
   /** @param ms the time of all work, in milliseconds. */
-  constructor(private readonly ms: number) {}
+  constructor(readonly ms: number) {}
 
   /** Calls `onOver` when the time is over, unless the work has ended by then. */
   start(onOver: () => void): Deadline {
