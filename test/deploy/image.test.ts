@@ -62,10 +62,10 @@ describe("the image", () => {
     folder = await mkdtemp(join(tmpdir(), "acs-token-gateway-image-"));
     await openToAll(folder);
     image = await simulateBuild(dockerfile, root, folder);
-  }, 300_000);
+  }, 600_000);
   afterAll(async () => {
     await rm(folder, { recursive: true, force: true });
-  });
+  }, 60_000);
 
   const filesIn = async (path: string) =>
     (await readdir(placed(image, path), { recursive: true, withFileTypes: true }))

@@ -5,7 +5,7 @@
  */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { chmod, copyFile, cp, mkdir, readdir, rm, stat } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, posix } from "node:path";
 import { promisify } from "node:util";
 import { root, tool } from "./tools";
@@ -120,8 +120,7 @@ async function copy(stage: Stage, words: string[], source: Stage | undefined, fr
   for (const each of sources) {
     if (source) {
       const path = placed(source, each);
-      const intoFolder = target.endsWith("/") && (await stat(path)).isFile();
-      await cp(path, intoFolder ? join(to, basename(path)) : to, { recursive: true });
+      await link(path, target.endsWith("/") && (await stat(path)).isFile() ? join(to, basename(path)) : to);
     } else {
       const found = from.sent.filter((path) => each === "." || path === each || path.startsWith(`${each}/`));
       if (found.length === 0) throw new Error(`COPY ${each}: nothing of it is sent to the builder.`);
@@ -154,13 +153,12 @@ async function run(stage: Stage, text: string): Promise<void> {
   });
 }
 
-/** A copy of a folder that is read only: hard links where the file system has them. */
+/** A copy that only readers get: hard links where the file system has them. */
 async function link(from: string, to: string): Promise<void> {
-  const copied = (flags: string) => promisify(execFile)("cp", [flags, from, to]);
-  await copied("-al").catch(async () => {
-    await rm(to, { recursive: true, force: true });
-    await copied("-a");
-  });
+  const isFolder = (await stat(from)).isDirectory();
+  await mkdir(isFolder ? to : dirname(to), { recursive: true });
+  const copied = (flags: string) => promisify(execFile)("cp", [flags, isFolder ? join(from, "/.") : from, to]);
+  await copied("-alf").catch(() => copied("-af"));
 }
 
 interface Said {

@@ -17,9 +17,10 @@ export interface KubernetesObject {
   readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
 }
 
-/** What is wrong with these objects, each line beginning with the kind. */
-export async function kubernetesProblems(objects: readonly KubernetesObject[]): Promise<string[]> {
-  return [...(await schemaProblems(objects)), ...typeProblems(objects)];
+/** Makes a function that tells what is wrong with objects, each line beginning with the kind. It reads the types once. */
+export function kubernetesChecker(): (objects: readonly KubernetesObject[]) => Promise<string[]> {
+  const parsed = new Map<string, ts.SourceFile | undefined>();
+  return async (objects) => [...(await schemaProblems(objects)), ...typeProblems(objects, parsed)];
 }
 
 async function schemaProblems(objects: readonly KubernetesObject[]): Promise<string[]> {
@@ -34,11 +35,15 @@ async function schemaProblems(objects: readonly KubernetesObject[]): Promise<str
   );
 }
 
-function typeProblems(objects: readonly KubernetesObject[]): string[] {
+function typeProblems(
+  objects: readonly KubernetesObject[],
+  parsed: Map<string, ts.SourceFile | undefined>,
+): string[] {
   const file = join(toolsFolder, "objects.ts");
   const lines = objects.map((object, index) => {
     const operator = object.apiVersion.startsWith("monitoring.coreos.com/");
-    const module = `${operator ? "@kubernetes-models/prometheus-operator" : "kubernetes-models"}/${object.apiVersion}`;
+    const from = operator ? "@kubernetes-models/prometheus-operator" : "kubernetes-models";
+    const module = `${from}/${object.apiVersion}/${object.kind}`;
     return `export const object${index}: import("${module}").I${object.kind} = ${JSON.stringify(object)};`;
   });
   const options: ts.CompilerOptions = {
@@ -52,8 +57,12 @@ function typeProblems(objects: readonly KubernetesObject[]): string[] {
   };
   const host = ts.createCompilerHost(options);
   const read = host.getSourceFile.bind(host);
-  host.getSourceFile = (name, version, ...rest) =>
-    name === file ? ts.createSourceFile(name, lines.join("\n"), version) : read(name, version, ...rest);
+  host.getSourceFile = (name, version, ...rest) => {
+    if (name === file) return ts.createSourceFile(name, lines.join("\n"), version);
+    const source = parsed.get(name) ?? read(name, version, ...rest);
+    parsed.set(name, source);
+    return source;
+  };
   const program = ts.createProgram([file], options, host);
   return ts.getPreEmitDiagnostics(program).map(({ messageText, start = 0, file: where }) => {
     const line = where?.getLineAndCharacterOfPosition(start).line;
