@@ -34,11 +34,15 @@ try {
   mkdirSync(folder, { mode: 0o700 });
 } catch (error) {
   if (error.code !== "EEXIST") throw error;
-  process.stderr.write(`${folder} is there already. Remove it to have new secrets; the databases keep their passwords.\n`);
+  process.stderr.write(
+    `${folder} is there already. Remove it to have new secrets; the databases keep their passwords.\n`,
+  );
   process.exit(1);
 }
 for (const [name, text] of Object.entries(files)) {
   // Containers read them as users of their own; on this machine nobody else gets into the folder.
   writeFileSync(`${folder}/${name}`, `${text}\n`, { mode: 0o444 });
 }
-process.stdout.write(`${Object.keys(files).length} files in ${folder}. The API key of a backend is in api-key.\n`);
+process.stdout.write(
+  `${Object.keys(files).length} files in ${folder}. The API key of a backend is in api-key.\n`,
+);

@@ -11,5 +11,9 @@ export function ensureTestPackages() {
     .flatMap((parent) => readdirSync(parent).map((name) => join(parent, name)))
     .filter((folder) => existsSync(join(folder, "package-lock.json")));
   // One of them would download a program after it is installed.
-  return ensureInstalledIn(folders, "the packages of the tests of federation and deployment", "--ignore-scripts");
+  return ensureInstalledIn(
+    folders,
+    "the packages of the tests of federation and deployment",
+    "--ignore-scripts",
+  );
 }

@@ -108,12 +108,15 @@ describe("the file", () => {
     const made = Object.values(compose.secrets).map(({ file: path }) => path);
     for (const path of made) expect(statSync(join(folder, path)).isFile()).toBe(true);
     for (const [name, each] of Object.entries(compose.services)) {
-      for (const secret of each.secrets ?? []) expect([name, Object.keys(compose.secrets)]).toEqual([name, expect.arrayContaining([secret])]);
+      for (const secret of each.secrets ?? [])
+        expect([name, Object.keys(compose.secrets)]).toEqual([name, expect.arrayContaining([secret])]);
       for (const path of each.env_file ?? []) expect(statSync(join(folder, path)).isFile()).toBe(true);
-      for (const other of Object.keys(each.depends_on ?? {})) expect(service(other).healthcheck).toBeDefined();
+      for (const other of Object.keys(each.depends_on ?? {}))
+        expect(service(other).healthcheck).toBeDefined();
       for (const volume of each.volumes ?? []) {
         const [from = ""] = volume.split(":");
-        if (from.startsWith("./")) expect([volume, statSync(join(deploy, from)).size > 0]).toEqual([volume, true]);
+        if (from.startsWith("./"))
+          expect([volume, statSync(join(deploy, from)).size > 0]).toEqual([volume, true]);
       }
     }
   });
@@ -139,14 +142,18 @@ describe("the gateways", () => {
     const config = loadConfig(environment as Environment);
     expect(config.production).toBe(true);
     expect(config.acs.budget.replicas).toBe(gateway.deploy?.replicas);
-    expect(Number.parseInt(gateway.stop_grace_period ?? "")).toBeGreaterThan(config.http.drainTimeoutMs / 1000);
+    expect(Number.parseInt(gateway.stop_grace_period ?? "")).toBeGreaterThan(
+      config.http.drainTimeoutMs / 1000,
+    );
   });
 
   it("are found by the proxy and Prometheus under the name and ports that they have", () => {
     const ports = { api: 4000, metrics: Number(service("gateway").environment?.METRICS_PORT) };
     expect(loadConfig(environmentOf(service("gateway")) as Environment).http.port).toBe(ports.api);
     expect(service("gateway-with-emulator").networks?.default.aliases).toEqual(["gateway"]);
-    expect(readFileSync(join(deploy, "haproxy", "haproxy.cfg"), "utf8")).toContain(`gateway:${ports.api} check`);
+    expect(readFileSync(join(deploy, "haproxy", "haproxy.cfg"), "utf8")).toContain(
+      `gateway:${ports.api} check`,
+    );
     for (const [name, port] of [
       ["prometheus.yml", ports.metrics],
       ["with-api-key.yml", ports.api],
@@ -155,7 +162,11 @@ describe("the gateways", () => {
         readonly rule_files: readonly string[];
         readonly scrape_configs: readonly { readonly dns_sd_configs: readonly object[] }[];
       };
-      expect(prometheus.scrape_configs[0]?.dns_sd_configs[0]).toMatchObject({ names: ["gateway"], type: "A", port });
+      expect(prometheus.scrape_configs[0]?.dns_sd_configs[0]).toMatchObject({
+        names: ["gateway"],
+        type: "A",
+        port,
+      });
       expect(prometheus.rule_files).toEqual(["alerts.yaml"]);
     }
   });
@@ -163,7 +174,9 @@ describe("the gateways", () => {
 
 it("gives secrets that nobody else on the machine reads, and replaces none", () => {
   expect(statSync(secrets).mode & 0o777).toBe(0o700);
-  const again = spawnSync(process.execPath, [join(deploy, "compose-secrets.mjs"), secrets], { encoding: "utf8" });
+  const again = spawnSync(process.execPath, [join(deploy, "compose-secrets.mjs"), secrets], {
+    encoding: "utf8",
+  });
   expect([again.status, again.stderr]).toEqual([1, expect.stringContaining("is there already")]);
 });
 
@@ -210,7 +223,9 @@ it("starts Redis with the users that docs/redis.md has, and a gateway with an em
     (await client.data(IssueTokenDocument, { identityId, scopes: ["CHAT"] })).issueToken.accessToken.source;
   expect([await issue(), await issue()]).toEqual(["ISSUED", "CACHE"]);
 
-  const wanted = /^ACL SETUSER gateway on >password (.*)$/m.exec(readFileSync(join(root, "docs", "redis.md"), "utf8"))?.[1];
+  const wanted = /^ACL SETUSER gateway on >password (.*)$/m.exec(
+    readFileSync(join(root, "docs", "redis.md"), "utf8"),
+  )?.[1];
   const users = readFileSync(join(data, "users.acl"), "utf8");
   expect(/^user gateway on #[0-9a-f]{64} (.*)$/m.exec(users)?.[1]).toBe(wanted);
   expect(users).not.toContain(read("redis-password"));

@@ -41,14 +41,22 @@ interface ContainerApp {
     readonly environmentId: string;
     readonly configuration: {
       readonly ingress: { readonly targetPort: number; readonly allowInsecure: boolean };
-      readonly secrets: readonly { readonly name: string; readonly keyVaultUrl: string; readonly identity: string }[];
+      readonly secrets: readonly {
+        readonly name: string;
+        readonly keyVaultUrl: string;
+        readonly identity: string;
+      }[];
     };
     readonly template: {
       readonly terminationGracePeriodSeconds: number;
       readonly scale: { readonly minReplicas: number; readonly maxReplicas: number };
       readonly containers: readonly [
         {
-          readonly env: readonly { readonly name: string; readonly value?: string; readonly secretRef?: string }[];
+          readonly env: readonly {
+            readonly name: string;
+            readonly value?: string;
+            readonly secretRef?: string;
+          }[];
           readonly probes: readonly {
             readonly type: string;
             readonly httpGet: { readonly path: string; readonly port: number };
@@ -63,7 +71,9 @@ interface ContainerApp {
 const resourcesOf = (parameters: Readonly<Record<string, Json>>, of: Template = template) =>
   deployed(of, parameters);
 const appOf = (parameters: Readonly<Record<string, Json>>): ContainerApp =>
-  resourcesOf(parameters).find(({ type }) => type === "Microsoft.App/containerApps") as unknown as ContainerApp;
+  resourcesOf(parameters).find(
+    ({ type }) => type === "Microsoft.App/containerApps",
+  ) as unknown as ContainerApp;
 
 describe.each([
   ["services with API keys", services],
@@ -74,7 +84,10 @@ describe.each([
   const [container] = revision.containers;
   const config = loadConfig(
     Object.fromEntries(
-      container.env.map(({ name, value, secretRef }) => [name, secretRef === undefined ? value : secrets[secretRef]]),
+      container.env.map(({ name, value, secretRef }) => [
+        name,
+        secretRef === undefined ? value : secrets[secretRef],
+      ]),
     ) as Environment,
   );
 
@@ -110,7 +123,8 @@ describe.each([
 });
 
 it("makes an environment only where none is given", () => {
-  const types = (parameters: Readonly<Record<string, Json>>) => resourcesOf(parameters).map(({ type }) => type);
+  const types = (parameters: Readonly<Record<string, Json>>) =>
+    resourcesOf(parameters).map(({ type }) => type);
   expect(types(services)).toEqual(["Microsoft.App/managedEnvironments", "Microsoft.App/containerApps"]);
   expect(types(users)).toEqual(["Microsoft.App/containerApps"]);
   expect(appOf(users).properties.environmentId).toBe(users.environmentId);
@@ -125,7 +139,12 @@ it("uses every parameter and variable that it declares", () => {
 });
 
 it.each([
-  ["a field that there is not", '"targetPort"', '"port"', "ContainerApp.properties.configuration.ingress has no port"],
+  [
+    "a field that there is not",
+    '"targetPort"',
+    '"port"',
+    "ContainerApp.properties.configuration.ingress has no port",
+  ],
   ["a text for a number", '"targetPort": 4000', '"targetPort": "4000"', "must be a number"],
   ["a field at the wrong place", '"activeRevisionsMode"', '"revisionsMode"', "has no revisionsMode"],
   ["another version of the API", "2025-01-01", "2019-01-01", "apiVersion 2019-01-01"],

@@ -53,7 +53,10 @@ interface Manifest extends KubernetesObject {
         readonly containers: readonly [Container];
         readonly volumes: readonly {
           readonly name: string;
-          readonly secret?: { readonly secretName: string; readonly items?: readonly { readonly path: string }[] };
+          readonly secret?: {
+            readonly secretName: string;
+            readonly items?: readonly { readonly path: string }[];
+          };
         }[];
       };
     };
@@ -128,7 +131,12 @@ describe("the manifests for those who have no Helm", () => {
     ["a field that there is not", "readinessProbe:", "readynessProbe:", /readynessProbe.* does not exist/],
     ["a number that must be one", "containerPort: 4000", "containerPort: http", /containerPort/],
     ["a strategy that there is not", "type: RollingUpdate", "type: Rolling", /Rolling/],
-    ["nothing where something must be", "  selector:\n    matchLabels:", "  selectors:\n    matchLabels:", /selector/],
+    [
+      "nothing where something must be",
+      "  selector:\n    matchLabels:",
+      "  selectors:\n    matchLabels:",
+      /selector/,
+    ],
   ])(
     "would not be taken with %s",
     async (_what, right, wrong, problem) => {
@@ -156,7 +164,9 @@ describe("the manifests for those who have no Helm", () => {
       expect(healthPaths()).toContain(container[probe].httpGet.path);
     }
     // Slow starts are the startup probe's: PostgreSQL and Redis may be a while away.
-    expect(container.startupProbe.periodSeconds * container.startupProbe.failureThreshold).toBeGreaterThanOrEqual(60);
+    expect(
+      container.startupProbe.periodSeconds * container.startupProbe.failureThreshold,
+    ).toBeGreaterThanOrEqual(60);
   });
 
   it("give a pod longer to end than it may take, and never have one less than there should be", () => {
@@ -203,7 +213,9 @@ const withHelm = findHelm() === undefined ? describe.skip : describe;
 
 withHelm("the chart (skipped where there is no Helm: set HELM_PATH)", () => {
   const template = async (...settings: string[]) =>
-    objectsOf(await helm("template", "acs-token-gateway", chart, ...settings.flatMap((each) => ["--set", each])));
+    objectsOf(
+      await helm("template", "acs-token-gateway", chart, ...settings.flatMap((each) => ["--set", each])),
+    );
 
   it("pleases Helm's linter", async () => {
     expect(await helm("lint", "--strict", chart)).toContain("0 chart(s) failed");
@@ -220,11 +232,25 @@ withHelm("the chart (skipped where there is no Helm: set HELM_PATH)", () => {
 
   it.each([
     ["metrics for Prometheus", "metrics.port=9464", "metrics.serviceMonitor.enabled=true"],
-    ["an ingress with TLS", "ingress.enabled=true", "ingress.host=tokens.example.com", "ingress.tlsSecret=tls"],
+    [
+      "an ingress with TLS",
+      "ingress.enabled=true",
+      "ingress.host=tokens.example.com",
+      "ingress.tlsSecret=tls",
+    ],
     ["TLS in the cluster", "tls.existingSecret=gateway-tls"],
     ["a fixed number of gateways", "autoscaling.enabled=false", "replicaCount=2"],
-    ["another name and an image by its digest", "fullnameOverride=tokens", `image.digest=sha256:${"a".repeat(64)}`],
-    ["settings", "config.CORS_ORIGINS=https://app.example.com", "config.MAX_DEVICES=3", "config.EXPLORER=false"],
+    [
+      "another name and an image by its digest",
+      "fullnameOverride=tokens",
+      `image.digest=sha256:${"a".repeat(64)}`,
+    ],
+    [
+      "settings",
+      "config.CORS_ORIGINS=https://app.example.com",
+      "config.MAX_DEVICES=3",
+      "config.EXPLORER=false",
+    ],
     [
       "workload identity",
       "workloadIdentity.enabled=true",
@@ -266,7 +292,11 @@ withHelm("the chart (skipped where there is no Helm: set HELM_PATH)", () => {
     ["too little time to end", ["terminationGracePeriodSeconds=30"], "must exceed preStopSeconds"],
     ["fewer at most than at least", ["autoscaling.maxReplicas=2"], "must not be less than"],
     ["a ServiceMonitor without a port", ["metrics.serviceMonitor.enabled=true"], "needs metrics.port"],
-    ["a key beside the workload identity", ["workloadIdentity.enabled=true", "workloadIdentity.clientId=x"], "leave"],
+    [
+      "a key beside the workload identity",
+      ["workloadIdentity.enabled=true", "workloadIdentity.clientId=x"],
+      "leave",
+    ],
     ["no client id", ["workloadIdentity.enabled=true", "secretVariables={REDIS_URL}"], "clientId"],
     ["several gateways on one volume", ["embeddedDirectory.existingClaim=x"], "for one gateway"],
   ])("refuses %s", async (_what, settings, problem) => {

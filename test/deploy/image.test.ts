@@ -74,7 +74,15 @@ describe("the image", () => {
 
   it("has the gateway and the packages that it runs on, and nothing else", async () => {
     expect((await readdir(placed(image, "/app"))).sort()).toEqual(
-      ["LICENSE", "dist", "healthcheck.mjs", "node_modules", "operations", "package.json", "schema.graphql"].sort(),
+      [
+        "LICENSE",
+        "dist",
+        "healthcheck.mjs",
+        "node_modules",
+        "operations",
+        "package.json",
+        "schema.graphql",
+      ].sort(),
     );
     expect(await readdir(placed(image, "/usr/local/bin"))).toEqual(["node"]);
     const built = ["bin", "emulator", "explorer", "operations", "src"];
@@ -91,7 +99,9 @@ describe("the image", () => {
 
   it("has no file that only compilers and debuggers read, and is small", async () => {
     const files = await filesIn("/app");
-    expect(files.filter((path) => /\.(map|d\.ts|d\.mts|tsbuildinfo)$/.test(path) && path.includes("node_modules"))).toEqual([]);
+    expect(
+      files.filter((path) => /\.(map|d\.ts|d\.mts|tsbuildinfo)$/.test(path) && path.includes("node_modules")),
+    ).toEqual([]);
     expect(files.filter((path) => /(^|\/)\.env|\.pem$|\.key$/.test(path))).toEqual([]);
     const sizes = await Promise.all(files.map(async (path) => (await stat(join(image.root, path))).size));
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(130_000_000);
@@ -127,7 +137,9 @@ describe("the image", () => {
     const accessKey = Buffer.from("the key of a resource that only this test knows").toString("base64");
     await using emulator = await startEmulator({
       tls: true,
-      resources: [{ id: "5a4ff0ad-0000-4000-8000-000000000001", primaryKey: accessKey, secondaryKey: accessKey }],
+      resources: [
+        { id: "5a4ff0ad-0000-4000-8000-000000000001", primaryKey: accessKey, secondaryKey: accessKey },
+      ],
     });
     await using redis = await startRedis();
     const ca = join(folder, "ca.pem");
@@ -146,7 +158,10 @@ describe("the image", () => {
     );
     const { origin, url } = await announced(program);
     const ready = await fetch(`${origin}/health/ready`);
-    expect([ready.status, await ready.json()]).toMatchObject([200, { status: "ready", parts: { redis: "ok" } }]);
+    expect([ready.status, await ready.json()]).toMatchObject([
+      200,
+      { status: "ready", parts: { redis: "ok" } },
+    ]);
     const health = () => runProgram(programOf(image.healthcheck, place));
     expect(await health()).toMatchObject({ code: 0, stderr: "" });
 
@@ -180,7 +195,11 @@ describe("the image", () => {
     const place = { HOST: "0.0.0.0", PORT: String(await freePort()), EXPLORER: "false", ...files };
     const { PATH: _path, HOME: _home, ...free } = freshEnvironment();
     await using program = new Program(
-      programOf([...image.entrypoint, ...image.command], { ...(free as Record<string, string>), ...place, NODE_ENV: "development" }),
+      programOf([...image.entrypoint, ...image.command], {
+        ...(free as Record<string, string>),
+        ...place,
+        NODE_ENV: "development",
+      }),
     );
     await announced(program);
     expect(await runProgram(programOf(image.healthcheck, place))).toMatchObject({ code: 0, stderr: "" });
@@ -188,6 +207,8 @@ describe("the image", () => {
 });
 
 it("gives the builder no secret and no other file than it needs", async () => {
-  const { stdout } = await promisify(execFile)("git", ["check-ignore", "deploy/secrets/api-key"], { cwd: root });
+  const { stdout } = await promisify(execFile)("git", ["check-ignore", "deploy/secrets/api-key"], {
+    cwd: root,
+  });
   expect(stdout).toBe("deploy/secrets/api-key\n");
 });

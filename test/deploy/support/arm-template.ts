@@ -18,7 +18,10 @@ interface Parameter {
 export interface Template {
   readonly parameters: Readonly<Record<string, Parameter>>;
   readonly variables: Readonly<Record<string, Json>>;
-  readonly resources: readonly ({ readonly type: string; readonly apiVersion: string } & Record<string, Json>)[];
+  readonly resources: readonly ({ readonly type: string; readonly apiVersion: string } & Record<
+    string,
+    Json
+  >)[];
   readonly outputs: Readonly<Record<string, { readonly value: Json }>>;
 }
 
@@ -55,7 +58,9 @@ class Scope {
 
   /** Function calls, texts in single quotes, whole numbers, and `.name` after a call. */
   expression(text: string): Json {
-    const tokens = [...text.matchAll(/\s*('(?:[^']|'')*'|\d+|[A-Za-z]+|[(),.])/gy)].map(([, token = ""]) => token);
+    const tokens = [...text.matchAll(/\s*('(?:[^']|'')*'|\d+|[A-Za-z]+|[(),.])/gy)].map(
+      ([, token = ""]) => token,
+    );
     if (tokens.join("") !== text.replaceAll(/\s+(?=(?:[^']*'[^']*')*[^']*$)/g, "")) {
       throw new Error(`Not an expression: ${text}`);
     }
@@ -93,7 +98,8 @@ class Scope {
       case "parameters":
         return this.parameter(String(first));
       case "variables":
-        if (!Object.hasOwn(this.template.variables, String(first))) throw new Error(`No variable ${String(first)}.`);
+        if (!Object.hasOwn(this.template.variables, String(first)))
+          throw new Error(`No variable ${String(first)}.`);
         return this.value(this.template.variables[String(first)] ?? null);
       case "if":
         return first === true ? second : third;
@@ -105,7 +111,9 @@ class Scope {
         return values;
       case "createObject":
         return Object.fromEntries(
-          values.flatMap((each, index) => (index % 2 === 0 ? [[String(each), values[index + 1] ?? null]] : [])),
+          values.flatMap((each, index) =>
+            index % 2 === 0 ? [[String(each), values[index + 1] ?? null]] : [],
+          ),
         );
       case "string":
         return typeof first === "string" ? first : JSON.stringify(first);
@@ -126,9 +134,12 @@ class Scope {
   private parameter(name: string): Json {
     const parameter = this.template.parameters[name];
     if (!parameter) throw new Error(`No parameter ${name}.`);
-    const value = this.given[name] ?? (parameter.defaultValue === undefined ? undefined : this.value(parameter.defaultValue));
+    const value =
+      this.given[name] ??
+      (parameter.defaultValue === undefined ? undefined : this.value(parameter.defaultValue));
     if (value === undefined) throw new Error(`The parameter ${name} must be given.`);
-    if ((parameter.type === "int") !== (typeof value === "number")) throw new Error(`${name} is not ${parameter.type}.`);
+    if ((parameter.type === "int") !== (typeof value === "number"))
+      throw new Error(`${name} is not ${parameter.type}.`);
     return value;
   }
 }
@@ -190,10 +201,16 @@ function problemsOf(value: Json, mapper: Mapper, path: string): string[] {
       return value.flatMap((item: Json, index) => problemsOf(item, element as Mapper, `${path}[${index}]`));
     case "Dictionary":
       if (!isObject(value)) return wrong("an object");
-      return Object.entries(value).flatMap(([key, item]) => problemsOf(item, each as Mapper, `${path}.${key}`));
+      return Object.entries(value).flatMap(([key, item]) =>
+        problemsOf(item, each as Mapper, `${path}.${key}`),
+      );
     case "Composite":
       if (!isObject(value)) return wrong("an object");
-      return compositeProblems(value, mapper.type.modelProperties ?? named(className ?? "").type.modelProperties ?? {}, path);
+      return compositeProblems(
+        value,
+        mapper.type.modelProperties ?? named(className ?? "").type.modelProperties ?? {},
+        path,
+      );
     default:
       return [];
   }
@@ -220,7 +237,8 @@ function compositeProblems(
     } else problems.push(`${path} has no ${name}`);
   }
   for (const [name, mapper] of byName) {
-    if (mapper.required && !name.includes(".") && value[name] === undefined) problems.push(`${path} needs ${name}`);
+    if (mapper.required && !name.includes(".") && value[name] === undefined)
+      problems.push(`${path} needs ${name}`);
   }
   return problems;
 }

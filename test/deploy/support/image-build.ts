@@ -157,7 +157,8 @@ async function run(stage: Stage, text: string): Promise<void> {
 async function link(from: string, to: string): Promise<void> {
   const isFolder = (await stat(from)).isDirectory();
   await mkdir(isFolder ? to : dirname(to), { recursive: true });
-  const copied = (flags: string) => promisify(execFile)("cp", [flags, isFolder ? join(from, "/.") : from, to]);
+  const copied = (flags: string) =>
+    promisify(execFile)("cp", [flags, isFolder ? join(from, "/.") : from, to]);
   await copied("-alf").catch(() => copied("-af"));
 }
 
@@ -214,7 +215,8 @@ async function contextOf(context: string, ignoreFile: string): Promise<string[]>
       const path = posix.join(folder, entry.name);
       // Too many to look at each, so one stands for all.
       const isHuge = ["node_modules", ".git", ".cache", "dist"].includes(entry.name);
-      if (entry.isDirectory() && !(isHuge && ignore.ignores(posix.join(path, "package.json")))) await look(path);
+      if (entry.isDirectory() && !(isHuge && ignore.ignores(posix.join(path, "package.json"))))
+        await look(path);
       else if (entry.isFile() && !ignore.ignores(path)) files.push(path);
     }
   };

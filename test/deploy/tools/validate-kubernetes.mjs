@@ -8,7 +8,9 @@ for (const object of JSON.parse(await text(process.stdin))) {
 process.stdout.write(JSON.stringify(results));
 
 async function problemOf(object) {
-  const [group, version] = object.apiVersion.includes("/") ? object.apiVersion.split("/") : ["", object.apiVersion];
+  const [group, version] = object.apiVersion.includes("/")
+    ? object.apiVersion.split("/")
+    : ["", object.apiVersion];
   const operator = group === "monitoring.coreos.com";
   const module = [operator ? "@kubernetes-models/prometheus-operator" : "kubernetes-models", group, version];
   try {
