@@ -26,6 +26,8 @@ export interface ProgramOptions {
   readonly cwd?: string;
   /** Leads a process group, as what is started from a terminal does: signals reach all of it, as Ctrl-C does. */
   readonly group?: boolean;
+  /** Runs as this user and group, which only root can ask for. */
+  readonly user?: number;
 }
 
 /** The environment that tests give to programs: nothing of the tester's own settings, free ports. */
@@ -42,7 +44,7 @@ export class Program implements AsyncDisposable {
   readonly #child: ChildProcessByStdio<null, Readable, Readable>;
   readonly #group: boolean;
 
-  constructor({ args = [], environment, file, cwd, group = false }: ProgramOptions) {
+  constructor({ args = [], environment, file, cwd, group = false, user }: ProgramOptions) {
     this.#group = group;
     const [command, before] = file === undefined ? [process.execPath, [programFile]] : [file, []];
     this.#child = spawn(command, [...before, ...args], {
@@ -50,6 +52,7 @@ export class Program implements AsyncDisposable {
       env: freshEnvironment(environment),
       stdio: ["ignore", "pipe", "pipe"],
       detached: group,
+      ...(user === undefined ? {} : { uid: user, gid: user }),
     });
     endWithParent(this.#child, { group });
     this.#child.stdout.setEncoding("utf8").on("data", (text: string) => (this.#stdout += text));

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
-import { parseAllDocuments } from "yaml";
+import { parse } from "yaml";
 import { loadConfig, type Environment } from "../../src/config";
 import { describeVariables } from "../../src/config/variables";
 
@@ -107,76 +107,58 @@ describe.each(recipes)("%s", (recipe) => {
   });
 });
 
-interface Container {
-  readonly env: readonly { readonly name: string; readonly value: string }[];
-  readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
-  readonly lifecycle: {
-    readonly preStop: { readonly exec: { readonly command: readonly [string, string] } };
+describe("the Secret and the values for Kubernetes", () => {
+  const [secret, values] = blocks("kubernetes.md", "yaml").map(({ text }) => parse(text) as unknown) as [
+    { readonly metadata: { readonly name: string }; readonly stringData: Environment },
+    { readonly config: Environment; readonly image: { readonly repository: string } },
+  ];
+  const chart = parse(
+    readFileSync(join(root, "deploy", "helm", "acs-token-gateway", "values.yaml"), "utf8"),
+  ) as {
+    readonly existingSecret: string;
+    readonly secretVariables: readonly string[];
+    readonly secretFiles: readonly string[];
+    readonly image: object;
   };
-  readonly startupProbe: Probe;
-  readonly livenessProbe: Probe;
-  readonly readinessProbe: Probe;
-}
-interface Probe {
-  readonly httpGet: { readonly path: string; readonly port: string };
-}
-interface Manifest {
-  readonly kind: string;
-  readonly stringData: Environment;
-  readonly spec: {
-    readonly replicas: number;
-    readonly maxReplicas: number;
-    readonly template: {
-      readonly spec: {
-        readonly terminationGracePeriodSeconds: number;
-        readonly containers: readonly [Container];
-      };
-    };
-  };
-}
-
-describe("the Kubernetes manifests", () => {
-  const manifests = blocks("kubernetes.md", "yaml").flatMap(({ text }) =>
-    parseAllDocuments(text).map((document) => {
-      expect(document.errors).toEqual([]);
-      return document.toJS() as Manifest;
-    }),
-  );
-  const the = (kind: string) => {
-    const found = manifests.find((manifest) => manifest.kind === kind);
-    if (!found) throw new Error(`There is no ${kind}.`);
-    return found;
-  };
-  const { terminationGracePeriodSeconds, containers } = the("Deployment").spec.template.spec;
-  const [container] = containers;
-  const config = accepted({
-    ...the("Secret").stringData,
-    ...Object.fromEntries(container.env.map(({ name, value }) => [name, value])),
-  });
 
   it("configure a production gateway, with every variable a known one", () => {
-    expect(config.production).toBe(true);
-    const names = [...Object.keys(the("Secret").stringData), ...container.env.map(({ name }) => name)];
-    expect(names.filter((name) => !gatewayVariables.has(name))).toEqual([]);
+    const environment = { NODE_ENV: "production", ...secret.stringData, ...values.config };
+    expect(accepted(environment).production).toBe(true);
+    expect(Object.keys(environment).filter((name) => !gatewayVariables.has(name))).toEqual([]);
   });
 
-  it("give a pod longer to end than it may take", () => {
-    const preStopSeconds = Number(container.lifecycle.preStop.exec.command[1]);
-    expect(preStopSeconds).toBeGreaterThan(0);
-    expect(terminationGracePeriodSeconds).toBeGreaterThan(preStopSeconds + config.http.drainTimeoutMs / 1000);
+  it("are what the chart reads", () => {
+    expect(secret.metadata.name).toBe(chart.existingSecret);
+    expect(Object.keys(secret.stringData).sort()).toEqual(
+      [...chart.secretVariables, ...chart.secretFiles].sort(),
+    );
+    expect(Object.keys(values.image).filter((name) => !(name in chart.image))).toEqual([]);
   });
+});
 
-  it("probe what the gateway serves, on its port", () => {
-    expect(container.ports).toEqual([{ name: "http", containerPort: config.http.port }]);
-    expect(container.startupProbe.httpGet).toEqual({ path: "/health/live", port: "http" });
-    expect(container.livenessProbe.httpGet).toEqual({ path: "/health/live", port: "http" });
-    expect(container.readinessProbe.httpGet).toEqual({ path: "/health/ready", port: "http" });
-  });
-
-  it("tell the gateways how many they are", () => {
-    expect(config.acs.budget.replicas).toBe(the("Deployment").spec.replicas);
-    expect(the("HorizontalPodAutoscaler").spec.maxReplicas).toBeGreaterThan(the("Deployment").spec.replicas);
-  });
+it("has in the page on capacity what its formulas give", () => {
+  const page = readFileSync(join(root, "docs", "capacity.md"), "utf8");
+  const number = (text = "") => Number(text.replaceAll(/[,% ]/g, ""));
+  const [quarter, hour] = page.split("The same with half of them in an hour");
+  for (const [text, seconds] of [
+    [quarter, 900],
+    [hour, 3_600],
+  ] as const) {
+    const rows = [...(text ?? "").matchAll(/^\| +([\d,]+) \|(.*)\|$/gm)].map(([, users, rest = ""]) => ({
+      users: number(users),
+      cells: rest.split("|").map((cell) => number(cell)),
+    }));
+    expect(rows.map(({ users }) => users)).toEqual([10_000, 100_000, 1_000_000]);
+    for (const { users, cells } of rows) {
+      const [issuances = 0, percent = 0, resources, cached = 0, gateways] = cells;
+      const perSecond = users / 2 / seconds;
+      expect(issuances / perSecond).toBeCloseTo(1, 1);
+      expect(percent / ((perSecond * 100) / (1_000 / 30))).toBeCloseTo(1, 1);
+      expect(resources).toBe(Math.ceil(perSecond / 25));
+      expect(cached / (perSecond * 5)).toBeCloseTo(1, 1);
+      expect(gateways).toBe(Math.max(2, Math.ceil((perSecond * 5) / 4_000) + 1));
+    }
+  }
 });
 
 it("lists in the index every page there is, in the recipes too", () => {
