@@ -37,7 +37,14 @@ export function createCommandLine(first?: string): Command {
     .configureHelp({ helpWidth: 100 })
     .configureOutput({
       outputError: (text, write) => {
-        write(`${name}: ${inWords(text.replace(/^error: /, "").trimEnd())}\n`);
+        write(
+          `${name}: ${inWords(
+            text
+              .replace(/^error: /, "")
+              .trimEnd()
+              .replaceAll("\n", " "),
+          )}\n`,
+        );
       },
     });
   explain(program, {

@@ -1,6 +1,6 @@
 /** The configuration as far as it can be read: what is wrong with one variable does not keep the rest from being looked at. */
 import { ConfigError, loadConfig, namesResource, type Config, type Environment } from "../../src/config";
-import { describeVariables, isProduction } from "../../src/config/variables";
+import { isProduction } from "../../src/config/variables";
 import { ownEmulatorPort, withOwnEmulator } from "../own-emulator";
 
 /** What could be read. */
@@ -31,26 +31,19 @@ export function readLeniently(given: Environment): Readable {
   problems = [...problems, ...first.problems];
   const about = { problems, production, emulatorPort };
   if (first.config) return { ...about, config: first.config, standInResource: standIn };
-  const names = new Set(describeVariables().map(({ name }) => name));
+  // Problems begin with the variables that they are about.
   const wrong = new Set(
-    first.problems.flatMap((problem) => [
-      // A name that is none of ours, or those that stand before the verb.
-      ...(/^\w+/.exec(problem) ?? []),
-      ...(problem.split(" must ")[0]?.match(/\b[A-Z][A-Z_]+\b/g) ?? []),
-    ]),
+    first.problems.flatMap((problem) => {
+      const [subject = ""] = /^[A-Z][A-Z0-9_]*(?:(?:, | or | and )[A-Z][A-Z0-9_]*)*/.exec(problem) ?? [];
+      return subject.split(/, | or | and /);
+    }),
   );
-  const rest = Object.fromEntries(
-    Object.entries(environment).filter(([name]) => !wrong.has(name) || !isOurs(name)),
-  );
+  const rest = Object.fromEntries(Object.entries(environment).filter(([name]) => !wrong.has(name)));
   // Without the rules of production, which ask for what was just left out.
   const relaxed: Environment = { ...rest, NODE_ENV: undefined };
   const resource = namesResource(relaxed);
   const second = tried(resource ? relaxed : withOwnEmulator(relaxed, 0));
   return { ...about, config: second.config, standInResource: standIn || !resource };
-
-  function isOurs(name: string): boolean {
-    return names.has(name) || wrong.has(name);
-  }
 }
 
 function tried(environment: Environment): { config?: Config; problems: readonly string[] } {

@@ -18,10 +18,17 @@ export async function referencePages(sdl) {
   const { describeVariables } = built("config/variables");
   const { errorCodes } = built("errors");
   const { refusals } = built("server/http-refusal");
+  const cliPage = () => {
+    // The decorators of the schema's classes write their types through it.
+    require("reflect-metadata");
+    const program = (module) => require(join(root, "dist", "bin", `${module}.js`));
+    return program("cli-page").renderCliPage(program("command-line").createCommandLine());
+  };
   const operations = readFileSync(join(root, "operations", "quickstart.graphql"), "utf8");
   const makers = {
     "docs/configuration.md": (page) => configurationPage(page, describeVariables()),
     "docs/errors.md": (page) => errorsPage(page, { errorCodes, refusals, schema }),
+    "docs/cli.md": () => cliPage(),
     "docs/api.md": (page) => apiPage(page, { schema, operations }),
   };
   return Promise.all(

@@ -51,9 +51,7 @@ export async function probeIssuer(
       text = await answer.text();
     } catch (error) {
       if (error instanceof Failure) throw error;
-      const reason = signal.aborted
-        ? "TIMEOUT"
-        : reasonOf(error instanceof Error ? (error.cause ?? error) : error);
+      const reason = signal.aborted ? "TIMEOUT" : reasonOf((error as { cause?: unknown }).cause ?? error);
       throw new Failure(at, url, reason);
     }
     try {

@@ -261,12 +261,12 @@ async function rights(redis: Redis, slots: Slots, options: RedisProbeOptions) {
     const refused = (await redis.eval(rightsScript, 1, key, channel)) as string[];
     for (let at = 0; at < refused.length; at += 2) {
       const [name = "", text = ""] = refused.slice(at, at + 2);
-      const right = /channel/i.test(text) ? "&" : / keys? /i.test(text) ? "~" : name.toLowerCase();
+      const right = /channel/i.test(text) ? "&" : / keys?\b/i.test(text) ? "~" : name.toLowerCase();
       const other = judge(right, new Error(text));
       refusal ??= other === undefined ? undefined : reasonOf(new Error(other));
     }
   } catch (error) {
-    const other = judge(/ keys? /i.test(messageOf(error)) ? "~" : "eval", error);
+    const other = judge(/ keys?\b/i.test(messageOf(error)) ? "~" : "eval", error);
     refusal = other === undefined ? undefined : reasonOf(error);
   }
   const plain: [string, string[]][] = [
@@ -342,7 +342,8 @@ async function withClient<T>(
     await redis.connect();
     // Says why it cannot be used before anything is asked of it; the gateway's user may ask for this in any case.
     await redis.time().catch((error: unknown) => {
-      if (!isDenied(messageOf(error)) || /NOAUTH/.test(messageOf(error))) throw error;
+      // A sentinel does not know it.
+      if (!isDenied(messageOf(error)) && !/^ERR unknown command/.test(messageOf(error))) throw error;
     });
     if (first !== undefined) throw new FirstError();
     return await use(redis);
@@ -367,7 +368,8 @@ async function unlessRefused<T>(answer: Promise<T>): Promise<T | undefined> {
 }
 
 function isDenied(text: string): boolean {
-  return /^-?NOPERM|ACL failure|has no permissions/.test(text);
+  // Within a script Redis says it in words, and in others from 7.2 on.
+  return /^-?NOPERM|ACL failure|has no permissions|executing the script can't/.test(text);
 }
 
 function messageOf(error: unknown): string {
