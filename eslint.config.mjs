@@ -10,12 +10,15 @@ const doors = [
   {
     name: "ioredis",
     file: "src/services/redis/redis-client.ts",
-    message: "Only src/services/redis/redis-client.ts speaks to Redis.",
+    probe: "src/services/redis/redis-probe.ts",
+    message: "Only src/services/redis/redis-client.ts speaks to Redis, and redis-probe.ts for the doctor.",
   },
   {
     name: "@azure/communication-identity",
     file: "src/services/azure/acs-identity-provider.ts",
-    message: "Only src/services/azure/acs-identity-provider.ts speaks to Azure.",
+    probe: "src/services/azure/acs-probe.ts",
+    message:
+      "Only src/services/azure/acs-identity-provider.ts speaks to Azure, and acs-probe.ts for the doctor.",
   },
   {
     name: "@azure/identity",
@@ -171,9 +174,11 @@ export default tseslint.config(
   ...doors
     .filter((door) => door.file.startsWith("src/services/"))
     .map((door) =>
-      imports([door.file], door.name === "@azure/communication-identity" ? inAzureRoom : inServices, [
-        door.name,
-      ]),
+      imports(
+        door.probe ? [door.file, door.probe] : [door.file],
+        door.name === "@azure/communication-identity" ? inAzureRoom : inServices,
+        [door.name],
+      ),
     ),
   imports(["src/services/azure/warm-agent.ts"], inAzureRoom),
   imports(

@@ -8,7 +8,8 @@ import { runAudits } from "./audit-report";
 import { StateFileError } from "./state-file";
 import { startEmulator, type Emulator, type EmulatorOptions } from "./emulator";
 
-const help = `Serves the ACS Identity REST API for development and tests.
+/** What `--help` prints. */
+export const help = `Serves the ACS Identity REST API for development and tests.
 
   --port N             port for http (default: EMULATOR_PORT, or 4010; 0: any free one)
   --host ADDRESS       address to listen on (default 127.0.0.1)

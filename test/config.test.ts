@@ -114,7 +114,7 @@ it("tells what contradicts beside what is malformed, and calls nothing missing t
   expect(problemsOf({ NODE_ENV: "production", PORT: "x", ACS_ENDPOINT: "nowhere" })).toEqual([
     "PORT must be a whole number from 0 to 65535.",
     "ACS_ENDPOINT must look like https://<resource>.communication.azure.com.",
-    "API_KEYS, API_KEYS_FILE or OIDC_ISSUERS must be set in production: who may call? `acs-token-gateway new-key <name>` makes an API key.",
+    "API_KEYS, API_KEYS_FILE or OIDC_ISSUERS must be set in production: who may call? `acs-token-gateway keys new-api-key <name>` makes an API key.",
   ]);
 });
 

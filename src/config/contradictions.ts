@@ -63,7 +63,7 @@ function productionProblems(v: Variables): string[] {
   }
   if (!v.API_KEYS && !v.API_KEYS_FILE && !v.OIDC_ISSUERS) {
     problems.push(
-      "API_KEYS, API_KEYS_FILE or OIDC_ISSUERS must be set in production: who may call? `acs-token-gateway new-key <name>` makes an API key.",
+      "API_KEYS, API_KEYS_FILE or OIDC_ISSUERS must be set in production: who may call? `acs-token-gateway keys new-api-key <name>` makes an API key.",
     );
   }
   if (v.DEVELOPMENT_API_KEY !== undefined) {
@@ -71,7 +71,7 @@ function productionProblems(v: Variables): string[] {
   }
   if (v.REDIS_URL !== undefined && !v.TOKEN_ENCRYPTION_KEYS && !v.TOKEN_ENCRYPTION_KEYS_FILE) {
     problems.push(
-      "TOKEN_ENCRYPTION_KEYS or TOKEN_ENCRYPTION_KEYS_FILE must be set in production with REDIS_URL: `acs-token-gateway new-key` makes one.",
+      "TOKEN_ENCRYPTION_KEYS or TOKEN_ENCRYPTION_KEYS_FILE must be set in production with REDIS_URL: `acs-token-gateway keys new-encryption-key` makes one.",
     );
   }
   return problems;

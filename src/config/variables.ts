@@ -103,7 +103,7 @@ export const variables = z.object({
   API_KEYS: apiKeys
     .optional()
     .describe(
-      "the services that may call: `<name>:<SHA-256 of the key, hex> rights=…`, several separated by commas. `npx acs-token-gateway new-key <name>` makes one. In production some callers must be configured: this, the file or issuers",
+      "the services that may call: `<name>:<SHA-256 of the key, hex> rights=…`, several separated by commas. `npx acs-token-gateway keys new-api-key <name>` makes one. In production some callers must be configured: this, the file or issuers",
     ),
   API_KEYS_FILE: apiKeysFile
     .optional()

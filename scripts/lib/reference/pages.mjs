@@ -20,11 +20,18 @@ export async function referencePages(sdl) {
   const { errorCodes } = built("errors");
   const { refusals } = built("server/http-refusal");
   const { metricDefinitions } = built("services/telemetry/metrics/definitions");
+  const cliPage = () => {
+    // The decorators of the schema's classes write their types through it.
+    require("reflect-metadata");
+    const program = (module) => require(join(root, "dist", "bin", `${module}.js`));
+    return program("cli-page").renderCliPage(program("command-line").createCommandLine());
+  };
   const operations = readFileSync(join(root, "operations", "quickstart.graphql"), "utf8");
   const makers = {
     "docs/configuration.md": (page) => configurationPage(page, describeVariables()),
     "docs/operations.md": (page) => operationsPage(page, metricDefinitions),
     "docs/errors.md": (page) => errorsPage(page, { errorCodes, refusals, schema }),
+    "docs/cli.md": () => cliPage(),
     "docs/api.md": (page) => apiPage(page, { schema, operations }),
   };
   return Promise.all(

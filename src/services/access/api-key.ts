@@ -38,7 +38,7 @@ export function parseApiKeys(text: string): Meaning<readonly ApiKey[]> {
     const keys = splitEntries(text, fieldNames).map((entry): ApiKey => {
       const [, name, hash] = /^([\w.-]{1,64}):([0-9a-fA-F]{64})$/.exec(entry.head) ?? [];
       if (name === undefined || hash === undefined) {
-        throw new EntryProblem(`${form}; \`acs-token-gateway new-key <name>\` makes one`);
+        throw new EntryProblem(`${form}; \`acs-token-gateway keys new-api-key <name>\` makes one`);
       }
       const rights = words(entry, "rights", allRights, name);
       if (!rights) {
@@ -55,7 +55,7 @@ export function parseApiKeys(text: string): Meaning<readonly ApiKey[]> {
         requestsPerMinute: number(entry, "requests-per-minute", name, 1, 10_000_000),
       };
     });
-    if (keys.length === 0) throw new EntryProblem(`${form}; \`acs-token-gateway new-key <name>\` makes one`);
+    if (keys.length === 0) throw new EntryProblem(`${form}; \`acs-token-gateway keys new-api-key <name>\` makes one`);
     return keys;
   });
 }

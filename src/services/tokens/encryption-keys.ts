@@ -9,9 +9,16 @@ export interface EncryptionKey {
   readonly secret: Buffer;
 }
 
-/** Reads `<key id>:<base64 of 32 bytes>`, several separated by commas or newlines. At least one, no id twice. */
+/**
+ * Reads `<key id>:<base64 of 32 bytes>`, several separated by commas or newlines; `#` begins a comment that lasts to the
+ * end of its line. At least one, no id twice.
+ */
 export function parseEncryptionKeys(text: string): Meaning<readonly EncryptionKey[]> {
-  const items = text.split(/[,\r\n]/).map((item) => item.trim());
+  const items = text
+    .split(/[\r\n]+/)
+    .map((line) => line.replace(/(^|\s)#.*$/, ""))
+    .flatMap((line) => line.split(","))
+    .map((item) => item.trim());
   const keys = items
     .filter((item) => item !== "")
     .map((item) => {

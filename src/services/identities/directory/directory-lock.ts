@@ -63,6 +63,11 @@ export class DirectoryLock implements AsyncDisposable {
   }
 }
 
+/** Whether a process has the lock now. */
+export async function isHeld(file: string): Promise<boolean> {
+  return !(await isStale(file));
+}
+
 async function write(file: string, holder: Holder): Promise<boolean> {
   try {
     await writeFile(file, JSON.stringify(holder), { flag: "wx", mode: 0o600 });

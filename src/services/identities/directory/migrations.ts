@@ -32,6 +32,9 @@ const migrations: readonly (readonly string[])[] = [
   ],
 ];
 
+/** The version of the tables that this program makes. */
+export const latestVersion = migrations.length;
+
 /** Any number, always the same: gateways that start together migrate one after the other. */
 const lock = 6_227_020_800;
 
