@@ -15,6 +15,7 @@ class Work extends Member implements Deadline {
   isOver = false;
 
   constructor(
+    private readonly begunAt: number,
     readonly due: number,
     public onOver: (() => void) | undefined,
     private readonly all: Line<Work>,
@@ -23,7 +24,7 @@ class Work extends Member implements Deadline {
   }
 
   get elapsedMs(): number {
-    return performance.now() - this.due + this.all.ms;
+    return performance.now() - this.begunAt;
   }
 
   end(): void {
@@ -40,11 +41,12 @@ export class Deadlines {
   private timer: NodeJS.Timeout | undefined;
 
   /** @param ms the time of all work, in milliseconds. */
-  constructor(readonly ms: number) {}
+  constructor(private readonly ms: number) {}
 
   /** Calls `onOver` when the time is over, unless the work has ended by then. */
   start(onOver: () => void): Deadline {
-    const work = new Work(performance.now() + this.ms, onOver, this.all);
+    const now = performance.now();
+    const work = new Work(now, now + this.ms, onOver, this.all);
     this.all.join(work);
     this.timer ??= this.wait(this.ms);
     return work;

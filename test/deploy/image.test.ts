@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { makeCertificates } from "../../emulator/tls";
 import { startEmulator } from "../../emulator/emulator";
 import { CreateIdentityDocument, IssueTokenDocument } from "../../operations/generated/operations";
 import { hashApiKey } from "../../src/services/access/api-key";
@@ -187,7 +188,6 @@ describe("the image", () => {
   });
 
   it("asks over TLS when the gateway serves TLS", async () => {
-    const { makeCertificates } = await import("../../emulator/tls");
     const { cert, key } = await makeCertificates("gateway.example.com");
     const files = { TLS_CERT_FILE: join(folder, "tls.crt"), TLS_KEY_FILE: join(folder, "tls.key") };
     await writeFile(files.TLS_CERT_FILE, cert, { mode: 0o444 });

@@ -1,4 +1,5 @@
 /** What a gateway counts is what it has done, whatever clients send. */
+import { connect } from "node:net";
 import { request } from "node:http";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import {
@@ -10,6 +11,7 @@ import {
   RefreshTokenDocument,
   RevokeTokensDocument,
 } from "../../operations/generated/operations";
+import { hashApiKey } from "../../src/services/access/api-key";
 import { metricDefinitions, metricPrefix } from "../../src/services/telemetry/metrics/definitions";
 import { GraphqlClient } from "../support/graphql-client";
 import { scrape, type Scrape } from "../support/metrics";
@@ -289,7 +291,6 @@ describe("/metrics", () => {
   });
 
   it("is refused to a caller without the right", async () => {
-    const { hashApiKey } = await import("../../src/services/access/api-key");
     await start({
       environment: {
         API_KEYS: `backend:${hashApiKey("a key of a backend").toString("hex")} rights=token:issue:any`,
@@ -377,7 +378,6 @@ it("counts requests that are no HTTP, and who leaves before the answer", async (
   await until(
     async () => (await now()).value("http_requests_total", { route: "graphql", status: "none" }) === 1,
   );
-  const { connect } = await import("node:net");
   const socket = connect({ host: "127.0.0.1", port: Number(new URL(origin).port) });
   socket.end("NOT HTTP\r\n\r\n");
   socket.resume();
