@@ -21,6 +21,7 @@ module.exports = {
     "node_modules/jose/.+\\.js$": ["@swc/jest", { ...swc, jsc: { target: "es2022" } }],
   },
   transformIgnorePatterns: ["/node_modules/(?!jose/)"],
+  testSequencer: "<rootDir>/scripts/lib/long-first-sequencer.mjs",
   setupFiles: ["<rootDir>/test/support/environment.ts"],
   testTimeout: 20_000,
   collectCoverageFrom: ["src/**/*.ts", "emulator/**/*.ts"],

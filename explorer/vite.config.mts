@@ -12,6 +12,8 @@ export default defineConfig({
     // The editor and its JSON and GraphQL workers are large, and come from this machine.
     chunkSizeWarningLimit: 5_000,
     reportCompressedSize: false,
+    // What is bundled is given on with the package, and its licenses ask for their text to come along.
+    license: { fileName: "THIRD-PARTY-LICENSES.md" },
     rolldownOptions: {
       // The libraries say "use client" to frameworks that render on a server, which nothing here does.
       checks: { moduleLevelDirective: false },
