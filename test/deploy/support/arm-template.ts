@@ -199,15 +199,15 @@ function problemsOf(value: Json, mapper: Mapper, path: string): string[] {
     case "Boolean":
       return typeof value === "boolean" ? [] : wrong("true or false");
     case "Enum":
-      return (allowedValues ?? []).includes(value) ? [] : wrong(`one of ${(allowedValues ?? []).join(", ")}`);
+      return (allowedValues ?? []).includes(value)
+        ? []
+        : wrong(`one of ${(allowedValues ?? []).map(textOf).join(", ")}`);
     case "Sequence":
       if (!Array.isArray(value)) return wrong("a list");
-      return value.flatMap((item: Json, index) => problemsOf(item, element as Mapper, `${path}[${index}]`));
+      return value.flatMap((item: Json, index) => problemsOf(item, element!, `${path}[${index}]`));
     case "Dictionary":
       if (!isObject(value)) return wrong("an object");
-      return Object.entries(value).flatMap(([key, item]) =>
-        problemsOf(item, each as Mapper, `${path}.${key}`),
-      );
+      return Object.entries(value).flatMap(([key, item]) => problemsOf(item, each!, `${path}.${key}`));
     case "Composite":
       if (!isObject(value)) return wrong("an object");
       return compositeProblems(

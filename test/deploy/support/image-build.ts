@@ -105,7 +105,8 @@ async function begin(
     healthcheck: [],
   };
   await mkdir(join(stage.root, "usr", "local", "bin"), { recursive: true });
-  if (/^node:/.test(base)) await copyFile(process.execPath, join(stage.root, "usr", "local", "bin", "node"));
+  if (base.startsWith("node:"))
+    await copyFile(process.execPath, join(stage.root, "usr", "local", "bin", "node"));
   return stage;
 }
 
