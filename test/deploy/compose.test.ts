@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { parse } from "yaml";
 import { CreateIdentityDocument, IssueTokenDocument } from "../../operations/generated/operations";
-import { loadConfig, type Environment } from "../../src/config";
+import { loadConfig } from "../../src/config";
 import { announced, Program } from "../commands/program";
 import { GraphqlClient } from "../support/graphql-client";
 import { startPostgres } from "../support/postgres-server";
@@ -83,7 +83,7 @@ function environmentOf({ env_file = [], environment = {} }: Service): Record<str
   });
   const own = Object.entries(environment).map(([name, value]) => [
     name,
-    String(value).replace("/run/secrets", secrets),
+    value.replace("/run/secrets", secrets),
   ]);
   return Object.fromEntries([...given, ...own]) as Record<string, string>;
 }
@@ -139,7 +139,7 @@ describe("the gateways", () => {
     const gateway = service("gateway");
     const environment = environmentOf(gateway);
     expect(unknownVariables(Object.keys(environment))).toEqual([]);
-    const config = loadConfig(environment as Environment);
+    const config = loadConfig(environment);
     expect(config.production).toBe(true);
     expect(config.acs.budget.replicas).toBe(gateway.deploy?.replicas);
     expect(Number.parseInt(gateway.stop_grace_period ?? "")).toBeGreaterThan(
@@ -149,7 +149,7 @@ describe("the gateways", () => {
 
   it("are found by the proxy and Prometheus under the name and ports that they have", () => {
     const ports = { api: 4000, metrics: Number(service("gateway").environment?.METRICS_PORT) };
-    expect(loadConfig(environmentOf(service("gateway")) as Environment).http.port).toBe(ports.api);
+    expect(loadConfig(environmentOf(service("gateway"))).http.port).toBe(ports.api);
     expect(service("gateway-with-emulator").networks?.default.aliases).toEqual(["gateway"]);
     expect(readFileSync(join(deploy, "haproxy", "haproxy.cfg"), "utf8")).toContain(
       `gateway:${ports.api} check`,
@@ -202,7 +202,7 @@ it("starts Redis with the users that docs/redis.md has, and a gateway with an em
 
   await using postgres = await startPostgres();
   const database = await postgres.makeDatabase();
-  const { PORT: _port, ...environment } = environmentOf(service("gateway-with-emulator"));
+  const environment = environmentOf(service("gateway-with-emulator"));
   expect(unknownVariables(Object.keys(environment))).toEqual([]);
   await using gateway = new Program({
     args: ["start"],

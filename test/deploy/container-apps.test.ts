@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
-import { loadConfig, type Environment } from "../../src/config";
+import { loadConfig } from "../../src/config";
 import { deployed, resourceProblems, type Json, type Template } from "./support/arm-template";
 import { healthPaths, unknownVariables } from "./support/gateway-settings";
 import { root } from "./support/tools";
@@ -88,7 +88,7 @@ describe.each([
         name,
         secretRef === undefined ? value : secrets[secretRef],
       ]),
-    ) as Environment,
+    ),
   );
 
   it("is what Azure's description of the API allows", () => {

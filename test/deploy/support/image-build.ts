@@ -105,7 +105,8 @@ async function begin(
     healthcheck: [],
   };
   await mkdir(join(stage.root, "usr", "local", "bin"), { recursive: true });
-  if (/^node:/.test(base)) await copyFile(process.execPath, join(stage.root, "usr", "local", "bin", "node"));
+  if (base.startsWith("node:"))
+    await copyFile(process.execPath, join(stage.root, "usr", "local", "bin", "node"));
   return stage;
 }
 
@@ -140,9 +141,16 @@ async function run(stage: Stage, text: string): Promise<void> {
   const env = Object.fromEntries(
     kept.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
   );
-  // A whole `npm ci` is what every run of the tests begins with, from the same package-lock.json: its outcome will do.
+  // What every run of the tests begins with, in this checkout, need not be done twice: its outcome will do. In CI the
+  // build is, from nothing but what the builder is sent.
   if (command.startsWith("npm ci") && !command.includes("--omit")) {
     await link(join(root, "node_modules"), placed(stage, "node_modules"));
+    return;
+  }
+  const [build, ...rest] = command.split(" && ");
+  if (build === "node scripts/build.mjs" && !process.env.CI) {
+    await link(join(root, "dist"), placed(stage, "dist"));
+    await run(stage, rest.join(" && "));
     return;
   }
   const path = `${join(stage.root, "usr", "local", "bin")}:${process.env.PATH ?? ""}`;
@@ -157,8 +165,7 @@ async function run(stage: Stage, text: string): Promise<void> {
 async function link(from: string, to: string): Promise<void> {
   const isFolder = (await stat(from)).isDirectory();
   await mkdir(isFolder ? to : dirname(to), { recursive: true });
-  const copied = (flags: string) =>
-    promisify(execFile)("cp", [flags, isFolder ? join(from, "/.") : from, to]);
+  const copied = (flags: string) => promisify(execFile)("cp", [flags, isFolder ? `${from}/.` : from, to]);
   await copied("-alf").catch(() => copied("-af"));
 }
 
