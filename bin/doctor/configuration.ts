@@ -4,7 +4,7 @@ import type { Config, Environment } from "../../src/config";
 import type { ApiKey } from "../../src/services/access/api-key";
 import { allRights } from "../../src/services/access/rights";
 import { systemClock } from "../../src/services/clock";
-import { duration, Findings, type Check, type Finding } from "./finding";
+import { duration, Findings, type Check } from "./finding";
 import type { Readable } from "./lenient-config";
 
 const soonMs = 14 * 24 * 3_600_000;
@@ -27,7 +27,7 @@ export function configurationCheck(readable: Readable, environment: Environment)
         judgeApiKeys(findings, config, production);
         await judgeFiles(findings, config, environment);
       }
-      return findings.all as readonly Finding[];
+      return findings.all;
     },
   };
 }

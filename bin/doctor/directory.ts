@@ -39,7 +39,7 @@ function trouble(error: unknown, where: string): readonly [string, string] {
   const code = reasonOf(error);
   const text = error instanceof Error ? error.message : "";
   if (/timeout/i.test(text)) return connectionTrouble("TIMEOUT", where);
-  if (/does not support SSL/.test(text)) {
+  if (text.includes("does not support SSL")) {
     return [
       `${where} speaks no TLS, which sslmode asks for.`,
       "Turn TLS on at the server, or correct sslmode in DATABASE_URL.",

@@ -60,9 +60,8 @@ function judgeSentinels(findings: Findings, { sentinels }: RedisSight, { address
       );
     } else if (reason !== undefined) {
       const [seen, advice] = trouble(node, reason);
-      const add = sentinels.some((other) => other.primary) ? findings.warning : findings.problem;
-      add.call(
-        findings,
+      const add = sentinels.some((other) => other.primary) ? "warning" : "problem";
+      findings[add](
         "sentinel",
         seen.replace(/^(.*?)Redis at/, "$1The sentinel at"),
         `${advice} A password of the sentinels' own is REDIS_SENTINEL_PASSWORD.`,
@@ -195,9 +194,8 @@ function judgeRights(findings: Findings, { node, missingRights, refusal }: Redis
     const little = missingRights.every((right) =>
       ["&", "publish", "subscribe", "hello", "client|setname"].includes(right),
     );
-    const add = little ? findings.warning : findings.problem;
-    add.call(
-      findings,
+    const add = little ? "warning" : "problem";
+    findings[add](
       "rights",
       `The user may not do at Redis at ${node} what the gateway needs: ${names.join(", ")}.`,
       "Give it the rights of docs/redis.md with ACL SETUSER, on every server.",

@@ -45,8 +45,9 @@ export async function changeKeyFile<T>(
   change: (now: KeyText<T> | undefined) => string,
 ): Promise<void> {
   const path = await target(file);
+  let lock: AsyncDisposable | undefined;
   try {
-    await using _lock = await lockBeside(path);
+    lock = await lockBeside(path);
     const before = await stat(path).catch(unlessMissing);
     const now =
       before &&
@@ -59,6 +60,8 @@ export async function changeKeyFile<T>(
     if (text !== now?.text) await replace(path, text, before);
   } catch (error) {
     throw inWords(error, path);
+  } finally {
+    await lock?.[Symbol.asyncDispose]();
   }
 }
 

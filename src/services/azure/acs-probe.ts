@@ -87,7 +87,7 @@ export async function probeAcs(
     if (status === 429) return sight("throttled", status, code);
     return sight("unexpected", status, code);
   } finally {
-    agent?.destroy();
+    agent.destroy();
   }
 }
 

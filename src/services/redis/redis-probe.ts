@@ -210,7 +210,7 @@ async function look(
   const info = (await unlessRefused(redis.info())) as string | undefined;
   const wanted = ["min-replicas-to-write", "min-replicas-max-lag", "cluster-node-timeout", "save"];
   const settings = pairs(
-    (await unlessRefused(redis.call("CONFIG", "GET", ...wanted))) as string[] | undefined,
+    (await unlessRefused<unknown>(redis.call("CONFIG", "GET", ...wanted))) as string[] | undefined,
   );
   const times = await unlessRefused(measured(redis, clock));
   const { missing, refusal } = await rights(redis, endpoint, options);
@@ -343,7 +343,7 @@ async function withClient<T>(
     // Says why it cannot be used before anything is asked of it; the gateway's user may ask for this in any case.
     await redis.time().catch((error: unknown) => {
       // A sentinel does not know it.
-      if (!isDenied(messageOf(error)) && !/^ERR unknown command/.test(messageOf(error))) throw error;
+      if (!isDenied(messageOf(error)) && !messageOf(error).startsWith("ERR unknown command")) throw error;
     });
     if (first !== undefined) throw new FirstError();
     return await use(redis);
