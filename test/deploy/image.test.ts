@@ -6,7 +6,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { makeCertificates } from "../../emulator/tls";
 import { startEmulator } from "../../emulator/emulator";
 import { makeCertificates } from "../../emulator/tls";
 import { CreateIdentityDocument, IssueTokenDocument } from "../../operations/generated/operations";

@@ -55,7 +55,8 @@ export function parseApiKeys(text: string): Meaning<readonly ApiKey[]> {
         requestsPerMinute: number(entry, "requests-per-minute", name, 1, 10_000_000),
       };
     });
-    if (keys.length === 0) throw new EntryProblem(`${form}; \`acs-token-gateway keys new-api-key <name>\` makes one`);
+    if (keys.length === 0)
+      throw new EntryProblem(`${form}; \`acs-token-gateway keys new-api-key <name>\` makes one`);
     return keys;
   });
 }

@@ -209,9 +209,7 @@ async function look(
 ): Promise<RedisNode> {
   const info = (await unlessRefused(redis.info())) as string | undefined;
   const wanted = ["min-replicas-to-write", "min-replicas-max-lag", "cluster-node-timeout", "save"];
-  const settings = pairs(
-    (await unlessRefused<unknown>(redis.call("CONFIG", "GET", ...wanted))) as string[] | undefined,
-  );
+  const settings = pairs(await unlessRefused(redis.call("CONFIG", "GET", ...wanted) as Promise<string[]>));
   const times = await unlessRefused(measured(redis, clock));
   const { missing, refusal } = await rights(redis, endpoint, options);
   const stream = redis.stream as Partial<TLSSocket>;
