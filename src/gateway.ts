@@ -37,10 +37,12 @@ import { addressGroup } from "./server/client-address";
 import { Explorer } from "./server/explorer";
 import { graphqlPath, HttpServer } from "./server/http-server";
 import { readOperationList, type OperationList } from "./server/operation-list";
+import { namedOperations } from "./server/operation-span";
 import { sandbox } from "./server/sandbox";
 import { Subscriptions } from "./server/subscriptions";
 import type { KeyTimings } from "./services/access/issuer-keys";
 import { AcsIdentityProvider } from "./services/azure/acs-identity-provider";
+import { traceAzureCalls } from "./services/azure/azure-tracing";
 import { UpstreamBudget, type BudgetOptions } from "./services/azure/upstream-budget";
 import { defaultAzureCredential } from "./services/azure/entra-credential";
 import { systemClock, type Clock } from "./services/clock";
@@ -53,6 +55,7 @@ import { createAudit, type Audit } from "./services/telemetry/audit";
 import { createEvents, type Events } from "./services/telemetry/events";
 import { readiness } from "./services/telemetry/health";
 import { createLogger } from "./services/telemetry/logger";
+import { startTracing } from "./services/telemetry/tracing";
 import { FileKeyRing, fixedKeyRing, type KeyRing } from "./services/tokens/key-ring";
 import { MemoryTokenStore } from "./services/tokens/memory-token-store";
 import { RedisTokenStore } from "./services/tokens/redis-token-store";
@@ -116,6 +119,9 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   const events = parts.events ?? createEvents(createLogger(config.logLevel));
   const audit = parts.audit ?? createAudit(config.audit, clock);
   const around = { config, clock, events, closing };
+  // Closed last, when all that is traced has ended.
+  const tracing = config.tracing && closing.add(await startTracing(config.tracing, events));
+  if (tracing) traceAzureCalls();
   const redis = config.redis && closing.add(await RedisConnection.connect(config.redis, events));
   const azure = closing.add(await identityProvider(config, redis, clock, events, parts));
   const sealed = redis && { redis, cipher: new TokenCipher(keyRing(config, closing, events)) };
@@ -169,6 +175,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
       costLimit(schema, operationLimits.maxCost),
       subscriptions.plugin<RequestContext>(),
       ...(compiled ? [compiled.plugin<RequestContext>()] : []),
+      ...(tracing ? [namedOperations<RequestContext>()] : []),
       // Nothing may be cached here; the plugin would put a layer around every field's resolver.
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginInlineTraceDisabled(),
@@ -201,6 +208,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
         audit.flush();
       },
       events,
+      tracing,
     },
   );
   closing.add({ [Symbol.asyncDispose]: () => http.close() });

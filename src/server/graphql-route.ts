@@ -2,12 +2,14 @@
 import type { IncomingMessage } from "node:http";
 import { HeaderMap, type ApolloServer, type BaseContext, type HTTPGraphQLResponse } from "@apollo/server";
 import { GraphQLError } from "graphql";
+import { errorType, type Span } from "../services/telemetry/span";
 import { statusOfAnswer } from "./answer-status";
 import type { Cors } from "./cors";
 import { Deadlines } from "./deadlines";
 import type { Exchange, RequestInfo } from "./exchange";
 import { HttpRefusal, refusalBody } from "./http-refusal";
 import type { OperationList, SentOperation } from "./operation-list";
+import { beginOperation, endOperation, nameOperation } from "./operation-span";
 import { readJsonObject } from "./request-body";
 import { forPageOf, sandboxPolicy } from "./sandbox";
 import { ShortWay, type RunnableOperations, type ShortRequest } from "./short-way";
@@ -85,20 +87,27 @@ export class GraphqlRoute<TContext extends BaseContext> {
     const { operationList } = this.parts;
     const toRun = operationList ? operationList.resolve(sent) : sent;
     const short = this.#shortWay?.find(toRun, request);
+    const span = exchange.span && beginOperation(exchange.span);
+    if (span) exchange.span = span;
+    if (span && short) nameOperation(span, short.operation.label);
     const running = short ? this.#runShort(exchange, toRun, short) : this.#run(exchange, toRun);
     const deadline = this.#deadlines.start(() => {
       exchange.expire();
+      span?.fail("OPERATION_TIMEOUT");
       this.#answerTooLate(exchange);
     });
     // Until it has ended the exchange counts as in flight, so that a gateway that closes waits for a revocation.
     let answer: string | Answer;
     try {
       answer = await running;
+      if (span && typeof answer !== "string") tellEnd(span, answer, deadline.isOver);
     } catch (error) {
       if (deadline.isOver) return;
+      span?.fail(errorType(error));
       throw error;
     } finally {
       deadline.end();
+      span?.end();
     }
     if (deadline.isOver) return;
     if (typeof answer === "string") this.#answerShort(exchange, answer, short?.contentType ?? "");
@@ -199,6 +208,11 @@ export class GraphqlRoute<TContext extends BaseContext> {
     this.cors.allowPreflight(exchange.request, headers);
     exchange.answerEmpty(headers);
   }
+}
+
+/** What came too late has been told to the client as what it is. */
+function tellEnd(span: Span, { result: { body } }: Answer, isTooLate: boolean): void {
+  if (body.kind === "complete" && !isTooLate) endOperation(span, body.string);
 }
 
 /** Apollo Server would put words of its own before the message of an error that is not a GraphQLError. */

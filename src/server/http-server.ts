@@ -6,6 +6,8 @@ import type { Duplex } from "node:stream";
 import type { BaseContext } from "@apollo/server";
 import { GatewayError } from "../errors";
 import type { Events } from "../services/telemetry/events";
+import type { Span } from "../services/telemetry/span";
+import type { Tracing } from "../services/telemetry/tracing";
 import { answerBrokenRequest, refuseOnSocket } from "./broken-requests";
 import { clientAddress } from "./client-address";
 import { Cors, type CorsOrigins } from "./cors";
@@ -68,6 +70,8 @@ export interface HttpParts<TContext extends BaseContext> extends GraphqlParts<TC
   /** Called before answers are sent, once for all that are sent together. */
   readonly beforeAnswers?: () => void;
   readonly events: TlsEvents & Pick<Events, "proxyNotTrusted">;
+  /** Traces requests to /graphql; without it none are. */
+  readonly tracing?: Pick<Tracing, "server"> | undefined;
 }
 
 /** Where GraphQL is served. */
@@ -284,7 +288,12 @@ export class HttpServer<TContext extends BaseContext> {
     connection.open.push(response);
     this.#idle.delete(socket);
     this.#inFlight++;
+    const exchange = new Exchange(request, response, this.#around);
+    const { tracing } = this.parts;
+    const span = tracing && exchange.path === graphqlPath ? tracing.server(request, graphqlPath) : undefined;
+    exchange.span = span;
     const done = (): void => {
+      if (span) endRequest(span, response);
       connection.open.splice(connection.open.indexOf(response), 1);
       if (connection.open.length === 0 && !socket.destroyed) {
         this.#idle.add(socket);
@@ -293,7 +302,6 @@ export class HttpServer<TContext extends BaseContext> {
       // In flight is what is still being worked on, or not yet handed to the network.
       if (--this.#inFlight === 0) this.#onIdle?.();
     };
-    const exchange = new Exchange(request, response, this.#around);
     const over = (): void => {
       if (response.destroyed) done();
       else response.once("close", done);
@@ -361,4 +369,12 @@ export class HttpServer<TContext extends BaseContext> {
     if (exchange.path === graphqlPath) this.#cors.allow(exchange.request, headers);
     exchange.answer(error.status, headers, refusalBody(error));
   }
+}
+
+/** The answer is over: with its status, which is the gateway's fault from 500 on, or without one. */
+function endRequest(span: Span, { headersSent, statusCode, writableFinished }: ServerResponse): void {
+  if (headersSent) span.set("http.response.status_code", statusCode);
+  if (headersSent && statusCode >= 500) span.fail(String(statusCode));
+  else if (!writableFinished) span.set("error.type", "CLIENT_GONE");
+  span.end();
 }
