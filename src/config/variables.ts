@@ -195,7 +195,9 @@ export const variables = z.object({
   OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: protocol.optional().describe("the same, for traces alone"),
   OTEL_EXPORTER_OTLP_HEADERS: otlpHeaders
     .optional()
-    .describe("headers for the receiver, such as its key: `name=value,name=value`, percent-encoded. A secret"),
+    .describe(
+      "headers for the receiver, such as its key: `name=value,name=value`, percent-encoded. A secret",
+    ),
   OTEL_EXPORTER_OTLP_TRACES_HEADERS: otlpHeaders
     .optional()
     .describe("more of them, for traces alone, which win over those. A secret"),

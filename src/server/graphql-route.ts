@@ -89,7 +89,6 @@ export class GraphqlRoute<TContext extends BaseContext> {
     const short = this.#shortWay?.find(toRun, request);
     const span = exchange.span && beginOperation(exchange.span);
     if (span) exchange.span = span;
-    if (span && short) nameOperation(span, short.operation.label);
     const running = short ? this.#runShort(exchange, toRun, short) : this.#run(exchange, toRun);
     const deadline = this.#deadlines.start(() => {
       exchange.expire();
@@ -140,6 +139,7 @@ export class GraphqlRoute<TContext extends BaseContext> {
     } catch (error) {
       return this.#run(exchange, sent, () => Promise.reject(asGraphqlError(error)));
     }
+    if (exchange.span) nameOperation(exchange.span, operation.label);
     const text = await operation.run(context, variables);
     return text ?? this.#run(exchange, sent, () => Promise.resolve(context));
   }

@@ -34,7 +34,7 @@ export function namedOperations<TContext extends TracedContext>(): ApolloServerP
   const listener = Promise.resolve({
     didResolveOperation: ({ contextValue, document, operation }: Resolved<TContext>) => {
       const { span } = contextValue.call;
-      if (span && document && operation) nameOperation(span, operationLabel(document, operation));
+      if (span && operation) nameOperation(span, operationLabel(document, operation));
       return done;
     },
   });
@@ -59,7 +59,9 @@ function firstError(answer: string): { readonly code?: string; readonly errorId?
   if (!answer.includes('"errors"')) return undefined;
   try {
     const { errors } = JSON.parse(answer) as {
-      readonly errors?: readonly { readonly extensions?: { readonly code?: string; readonly errorId?: string } }[];
+      readonly errors?: readonly {
+        readonly extensions?: { readonly code?: string; readonly errorId?: string };
+      }[];
     };
     return errors?.[0] && { code: "UNKNOWN", ...errors[0].extensions };
   } catch {

@@ -19,7 +19,9 @@ beforeAll(async () => {
   identityId = await newIdentity();
 }, 60_000);
 
-afterAll(() => traced[Symbol.asyncDispose]());
+afterAll(async () => {
+  await traced[Symbol.asyncDispose]();
+});
 
 async function newIdentity(): Promise<string> {
   return (await traced.world.client.data(CreateIdentityDocument)).createIdentity.identity.id;
@@ -28,8 +30,9 @@ async function newIdentity(): Promise<string> {
 async function issue(id: string, trace = newTrace(), gateway = 0) {
   const { client } = traced.gateways[gateway]!;
   const answer = await sendTraced(client, IssueTokenDocument, { identityId: id, scopes: ["CHAT"] }, trace);
-  const { token, source } = (answer.data as { issueToken: { accessToken: { token: string; source: string } } })
-    .issueToken.accessToken;
+  const { token, source } = (
+    answer.data as { issueToken: { accessToken: { token: string; source: string } } }
+  ).issueToken.accessToken;
   tokens.push(token);
   return { token, source, trace };
 }
@@ -55,8 +58,9 @@ const issuing = [
   "    obtain token",
   "      EVALSHA acsgwAcquire",
   "      EVALSHA acsgwBudgetEnter",
-  "      IdentityRestClient.issueAccessToken",
-  "        POST",
+  "      CommunicationIdentity-issueToken",
+  "        IdentityRestClient.issueAccessToken",
+  "          POST",
   "      EVALSHA acsgwCommit",
 ];
 const serving = issuing.slice(0, 4);
@@ -145,8 +149,9 @@ it("tells a revocation with both halves of its bracket", async () => {
       "  mutation revokeTokens",
       "    EVALSHA acsgwBeginRevocation",
       "    EVALSHA acsgwBudgetEnter",
-      "    IdentityRestClient.revokeAccessTokens",
-      "      POST",
+      "    CommunicationIdentity-revokeTokens",
+      "      IdentityRestClient.revokeAccessTokens",
+      "        POST",
       "    EVALSHA acsgwEndRevocation",
     ].sort(),
   );
@@ -155,7 +160,8 @@ it("tells a revocation with both halves of its bracket", async () => {
 it("tells the making of an identity, and what the journal has of it", async () => {
   const { trace } = await sendTraced(traced.client, CreateIdentityDocument);
   const names = (await spansOf(trace)).map(({ name }) => name);
-  for (const script of ["Begin", "Created", "Answering"]) expect(names).toContain(`EVALSHA acsgwCreate${script}`);
+  for (const script of ["Begin", "Created", "Answering"])
+    expect(names).toContain(`EVALSHA acsgwCreate${script}`);
   expect(names).toContain("IdentityRestClient.create");
 });
 
@@ -184,9 +190,13 @@ describe("of what fails", () => {
   it("tells a refused caller's code, and that it was not the gateway's fault", async () => {
     const stranger = traced.client.at(traced.client.url);
     const trace = newTrace();
-    const { status } = await stranger.send(IssueTokenDocument, { identityId, scopes: ["CHAT"] }, {
-      headers: { ...trace.headers, "x-api-key": "not a key at all, and a secret nevertheless" },
-    });
+    const { status } = await stranger.send(
+      IssueTokenDocument.toString(),
+      { identityId, scopes: ["CHAT"] },
+      {
+        headers: { ...trace.headers, "x-api-key": "not a key at all, and a secret nevertheless" },
+      },
+    );
     expect(status).toBe(401);
     const spans = await spansOf(trace);
     expect(named(spans, "POST /graphql")).toMatchObject({
@@ -199,7 +209,10 @@ describe("of what fails", () => {
   it("tells an invalid document as one", async () => {
     const { trace } = await sendTraced(traced.client, "mutation { noSuchField }");
     const operation = named(await spansOf(trace), "GraphQL operation");
-    expect(operation).toMatchObject({ failed: true, attributes: { "error.type": "GRAPHQL_VALIDATION_FAILED" } });
+    expect(operation).toMatchObject({
+      failed: true,
+      attributes: { "error.type": "GRAPHQL_VALIDATION_FAILED" },
+    });
   });
 });
 
@@ -273,7 +286,7 @@ it("begins a trace of its own for what is no traceparent", async () => {
   const zero = `00-${"0".repeat(32)}-${"0".repeat(16)}-01`;
   for (const traceparent of [zero, "nonsense", `ff-${"a".repeat(32)}-${"b".repeat(16)}-01`]) {
     const { status } = await traced.client.send(
-      IssueTokenDocument,
+      IssueTokenDocument.toString(),
       { identityId, scopes: ["CHAT"] },
       { headers: { traceparent } },
     );

@@ -205,7 +205,10 @@ export function createEvents(log: Logger): Events {
       log.warn(event, "the directory of users' identities is unavailable");
     },
     spansLost: (reason) => {
-      log.warn({ reason }, "spans are lost: the receiver of traces does not take them; told once until it does");
+      log.warn(
+        { reason },
+        "spans are lost: the receiver of traces does not take them; told once until it does",
+      );
     },
     spansSentAgain: (event) => {
       log.info(event, "the receiver of traces takes spans again");

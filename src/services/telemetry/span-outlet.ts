@@ -81,10 +81,7 @@ export class SpanOutlet implements SpanProcessor, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const patience = new AbortController();
     const left = this.batches.shutdown().catch(() => undefined);
-    await Promise.race([
-      left,
-      sleep(closeMs, undefined, { signal: patience.signal }).catch(() => undefined),
-    ]);
+    await Promise.race([left, sleep(closeMs, undefined, { signal: patience.signal }).catch(() => undefined)]);
     patience.abort();
     this.agent.destroy();
   }
@@ -118,7 +115,7 @@ export class SpanOutlet implements SpanProcessor, AsyncDisposable {
 
 function succeeded({ code }: Result): boolean {
   // `ExportResultCode.SUCCESS`, of a package that is not otherwise needed.
-  return Number(code) === 0;
+  return (code as number) === 0;
 }
 
 /** A short code: the receiver's status, or the socket's. Messages may hold the URL, which may hold a key. */

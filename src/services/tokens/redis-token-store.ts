@@ -81,13 +81,7 @@ export class RedisTokenStore implements TokenStore<Buffer> {
     return (await this.run("extend", undefined, key.identityId, key.field, lease.id, leaseMs)) === 1;
   }
 
-  async commit(
-    key: TokenKey,
-    lease: Lease,
-    value: Buffer,
-    keepMs: number,
-    span?: Span,
-  ): Promise<Committed> {
+  async commit(key: TokenKey, lease: Lease, value: Buffer, keepMs: number, span?: Span): Promise<Committed> {
     const { identityId, field } = key;
     const args = [field, lease.id, lease.generation];
     try {

@@ -36,7 +36,9 @@ export class RefreshAhead implements AsyncDisposable {
     if (this.closing.signal.aborted) return;
     const fraction = fractionOf(`${key.text} ${token.expiresOn}`);
     if (!renewalDue(remainingMs, key.lifetimeMinutes, this.minRemainingMs, fraction)) return;
-    const renewal = this.renew(key, token, span?.aside(renewing)).finally(() => this.running.delete(key.text));
+    const renewal = this.renew(key, token, span?.aside(renewing)).finally(() =>
+      this.running.delete(key.text),
+    );
     this.running.set(key.text, renewal);
   }
 

@@ -46,13 +46,7 @@ export class SealedTokenStore implements TokenStore<CachedToken> {
     return this.store.extend(key, lease, leaseMs);
   }
 
-  commit(
-    key: TokenKey,
-    lease: Lease,
-    value: CachedToken,
-    keepMs: number,
-    span?: Span,
-  ): Promise<Committed> {
+  commit(key: TokenKey, lease: Lease, value: CachedToken, keepMs: number, span?: Span): Promise<Committed> {
     return this.store.commit(key, lease, this.cipher.seal(encodeToken(value), key.text), keepMs, span);
   }
 
