@@ -44,7 +44,8 @@ export class SpanOutlet implements SpanProcessor, AsyncDisposable {
       url: endpoint,
       headers: { ...headers },
       timeoutMillis: exportMs,
-      concurrencyLimit: 4,
+      // Room for all that waits, when it is sent at the end.
+      concurrencyLimit: 2 * (maxQueue / batchSize),
       httpAgentOptions: () => this.agent,
     });
     this.batches = new BatchSpanProcessor(this.watched(exporter), {
