@@ -2,7 +2,7 @@ import js from "@eslint/js";
 import tseslint from "typescript-eslint";
 
 /**
- * The walls between the rooms (docs/architecture.md). A door is a package that one file alone may import; a wall is
+ * The walls between the rooms (docs/architecture.md). A door is a package that one file alone, or two, may import; a wall is
  * a direction in which no import may point. When two blocks match a file, the later one replaces the rule's options,
  * so each block states everything that its files must not import.
  */
@@ -40,6 +40,25 @@ const doors = [
     file: "src/services/telemetry/metrics/registry.ts",
     message: "Only src/services/telemetry/metrics/registry.ts keeps the metrics' registry.",
   },
+    name: "@azure/core-tracing",
+    file: "src/services/azure/azure-tracing.ts",
+    message: "Only src/services/azure/azure-tracing.ts traces the Azure SDK.",
+  },
+  ...["api", "resources"].map((name) => ({
+    name: `@opentelemetry/${name}`,
+    file: "src/services/telemetry/tracing-sdk.ts",
+    message: "Only src/services/telemetry/tracing-sdk.ts makes spans, and it is loaded by those who trace.",
+  })),
+  {
+    name: "@opentelemetry/sdk-trace-node",
+    file: ["src/services/telemetry/tracing-sdk.ts", "src/services/telemetry/span-outlet.ts"],
+    message: "Only src/services/telemetry/tracing-sdk.ts makes spans, and it is loaded by those who trace.",
+  },
+  ...["exporter-trace-otlp-http", "exporter-trace-otlp-proto"].map((name) => ({
+    name: `@opentelemetry/${name}`,
+    file: "src/services/telemetry/span-outlet.ts",
+    message: "Only src/services/telemetry/span-outlet.ts sends spans.",
+  })),
 ];
 
 const walls = {
@@ -54,6 +73,10 @@ const walls = {
   graphql: {
     regex: "^(graphql|type-graphql|graphql-scalars|@apollo/.*|dataloader)$",
     message: "Services know nothing of GraphQL.",
+  },
+  sdk: {
+    regex: "/tracing-sdk(\\.\\w+)?$",
+    message: "Load it as tracing.ts does: a gateway that does not trace must not pay for it.",
   },
   http: { regex: "^node:https?$", message: "Only src/server/ speaks HTTP." },
 };
@@ -80,10 +103,15 @@ const inServices = [
   walls.schema,
   walls.server,
   walls.graphql,
+  walls.sdk,
   walls.http,
 ];
 
-/** The Azure room owns its agents; it makes no request of its own with them. */
+/** They own their agents, and make no request of their own with them. */
+const withOwnConnections = new Set([
+  "src/services/azure/acs-identity-provider.ts",
+  "src/services/telemetry/span-outlet.ts",
+]);
 const inAzureRoom = inServices.filter((wall) => wall !== walls.http);
 
 export default tseslint.config(
@@ -171,15 +199,15 @@ export default tseslint.config(
   imports(["src/resolvers/**/*.ts"], [walls.programs, walls.root, walls.server, walls.http]),
   imports(["src/server/**/*.ts"], [walls.programs, walls.root]),
   imports(["src/services/**/*.ts"], inServices),
-  ...doors
-    .filter((door) => door.file.startsWith("src/services/"))
-    .map((door) =>
-      imports(
-        door.probe ? [door.file, door.probe] : [door.file],
-        door.name === "@azure/communication-identity" ? inAzureRoom : inServices,
-        [door.name],
-      ),
+  ...[...new Set(doors.flatMap(({ file, probe }) => (probe ? [file, probe].flat() : file)))].map((file) =>
+    imports(
+      [file],
+      withOwnConnections.has(file) ? inAzureRoom : inServices,
+      doors
+        .filter((door) => [door.file, door.probe ?? []].flat().includes(file))
+        .map(({ name }) => name),
     ),
+  ),
   imports(["src/services/azure/warm-agent.ts"], inAzureRoom),
   imports(
     ["emulator/**/*.ts"],

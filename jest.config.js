@@ -17,10 +17,13 @@ module.exports = {
   testMatch: ["**/*.test.ts"],
   transform: {
     "^.+\\.ts$": ["@swc/jest", swc],
-    // jose ships ES modules only.
-    "node_modules/jose/.+\\.js$": ["@swc/jest", { ...swc, jsc: { target: "es2022" } }],
+    // jose ships ES modules only; the OTLP exporter loads node:http by a dynamic import, which Jest cannot do by itself.
+    "node_modules/(jose|@opentelemetry/otlp-exporter-base)/.+\\.js$": [
+      "@swc/jest",
+      { ...swc, jsc: { target: "es2022" } },
+    ],
   },
-  transformIgnorePatterns: ["/node_modules/(?!jose/)"],
+  transformIgnorePatterns: ["/node_modules/(?!jose/|@opentelemetry/otlp-exporter-base/)"],
   testSequencer: "<rootDir>/scripts/lib/long-first-sequencer.mjs",
   setupFiles: ["<rootDir>/test/support/environment.ts"],
   testTimeout: 20_000,

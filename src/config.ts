@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import type { z } from "zod";
 import { contradictions } from "./config/contradictions";
+import { toTracing } from "./config/tracing";
 import { isLoopback } from "./config/values";
 import { isProduction, unknownVariables, variables, type Variables } from "./config/variables";
 import type { BudgetOptions } from "./services/azure/upstream-budget";
@@ -12,6 +13,7 @@ import type { OidcIssuer } from "./services/access/oidc-issuer";
 import { allRights } from "./services/access/rights";
 import type { RedisAddress } from "./services/redis/redis-address";
 import type { LogLevel } from "./services/telemetry/logger";
+import type { TracingOptions } from "./services/telemetry/tracing";
 import type { EncryptionKey } from "./services/tokens/encryption-keys";
 import { tokenScopes } from "./services/tokens/token-scope";
 
@@ -94,6 +96,8 @@ export interface Config {
   readonly audit: "stdout" | "stderr" | "off" | { readonly file: string };
   readonly explorer: boolean;
   readonly logLevel: LogLevel;
+  /** Undefined: nothing is traced. */
+  readonly tracing: TracingOptions | undefined;
 }
 
 /** The environment does not describe a gateway. The message is for the operator, lists everything and ends in a hint. */
@@ -235,6 +239,7 @@ function toConfig(v: Variables, environment: Environment): Config {
     audit: v.AUDIT_LOG ?? (production ? "stdout" : "off"),
     explorer: v.EXPLORER ?? !production,
     logLevel: v.LOG_LEVEL,
+    tracing: toTracing(v),
   };
 }
 

@@ -41,10 +41,12 @@ import { MetricsPage } from "./server/metrics-page";
 import { MetricsServer } from "./server/metrics-server";
 import { OperationNames } from "./server/operation-names";
 import { readOperationList, type OperationList } from "./server/operation-list";
+import { namedOperations } from "./server/operation-span";
 import { sandbox } from "./server/sandbox";
 import { Subscriptions } from "./server/subscriptions";
 import type { KeyTimings } from "./services/access/issuer-keys";
 import { AcsIdentityProvider } from "./services/azure/acs-identity-provider";
+import { traceAzureCalls } from "./services/azure/azure-tracing";
 import { UpstreamBudget, type BudgetOptions } from "./services/azure/upstream-budget";
 import { defaultAzureCredential } from "./services/azure/entra-credential";
 import { systemClock, type Clock } from "./services/clock";
@@ -59,6 +61,7 @@ import { readiness } from "./services/telemetry/health";
 import { createLogger } from "./services/telemetry/logger";
 import { countedCalls, countedEvents } from "./services/telemetry/metrics/counted-events";
 import { Metrics, type Watched } from "./services/telemetry/metrics/metrics";
+import { startTracing } from "./services/telemetry/tracing";
 import { FileKeyRing, fixedKeyRing, type KeyRing } from "./services/tokens/key-ring";
 import { MemoryTokenStore } from "./services/tokens/memory-token-store";
 import { RedisTokenStore } from "./services/tokens/redis-token-store";
@@ -129,6 +132,9 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   const audit = parts.audit ?? createAudit(config.audit, clock);
   if (parts.ofProcess) metrics.watchProcess();
   const around = { config, clock, events, closing };
+  // Closed last, when all that is traced has ended.
+  const tracing = config.tracing && closing.add(await startTracing(config.tracing, events));
+  if (tracing) traceAzureCalls();
   const redis = config.redis && closing.add(await RedisConnection.connect(config.redis, events));
   const azure = closing.add(
     await identityProvider(config, redis, clock, countedCalls(events, metrics, resourceHost(config)), parts),
@@ -186,6 +192,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
       costLimit(schema, operationLimits.maxCost),
       subscriptions.plugin<RequestContext>(),
       ...(compiled ? [compiled.plugin<RequestContext>()] : []),
+      ...(tracing ? [namedOperations<RequestContext>()] : []),
       // Nothing may be cached here; the plugin would put a layer around every field's resolver.
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginInlineTraceDisabled(),
@@ -220,6 +227,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
         audit.flush();
       },
       events,
+      tracing,
     },
   );
   Object.assign(metrics.watched, {

@@ -1,6 +1,7 @@
 /** Compiles an operation of a valid document into a function that runs it, without graphql-js and Apollo Server. */
 import { OperationTypeNode, type DocumentNode, type OperationDefinitionNode } from "graphql";
 import type { GatewaySchema } from "../schema/build-schema";
+import { operationLabel, type OperationLabel } from "../schema/operation-label";
 import { compileVariables, unfit, type CoerceVariables, type Values } from "./input-values";
 import { NotCompilable } from "./not-compilable";
 import { Unwritable } from "./output-text";
@@ -10,8 +11,7 @@ import { fragmentsOf, selectedFields } from "./selected-fields";
 
 /** An operation that is ready to run. */
 export interface CompiledOperation {
-  /** Its root field, or `several`. */
-  readonly name: string;
+  readonly label: OperationLabel;
   /**
    * The answer, as Apollo Server would write it; undefined if it has anything but data, for Apollo Server to write:
    * it must be given the same context, in which it finds what has been done already.
@@ -34,9 +34,10 @@ export function compileOperation(
       ([key, nodes], index) => new RootField(key, nodes, index === 0, { type, direct, fragments }),
     );
     const coerce = compileVariables(schema, operation.variableDefinitions ?? []);
+    const label = operationLabel(document, operation);
     const [first] = roots;
-    if (first && roots.length === 1) return new OneField(coerce, first);
-    return new SeveralFields(coerce, roots, operation.operation === OperationTypeNode.MUTATION);
+    if (first && roots.length === 1) return new OneField(label, coerce, first);
+    return new SeveralFields(label, coerce, roots, operation.operation === OperationTypeNode.MUTATION);
   } catch (error) {
     if (error instanceof NotCompilable) return undefined;
     throw error;
@@ -46,13 +47,10 @@ export function compileOperation(
 /** What nearly all operations are. */
 class OneField implements CompiledOperation {
   constructor(
+    readonly label: OperationLabel,
     private readonly coerce: CoerceVariables,
     private readonly root: RootField,
   ) {}
-
-  get name(): string {
-    return this.root.name;
-  }
 
   async run(context: object, sent: Values): Promise<string | undefined> {
     const variables = this.coerce(sent);
@@ -69,9 +67,8 @@ class OneField implements CompiledOperation {
 }
 
 class SeveralFields implements CompiledOperation {
-  readonly name = "several";
-
   constructor(
+    readonly label: OperationLabel,
     private readonly coerce: CoerceVariables,
     private readonly roots: readonly RootField[],
     /** Mutations wait for each other, queries do not. */

@@ -23,6 +23,11 @@ export function describeConfig(config: Config): Record<string, unknown> {
       ...config.directory,
       databaseUrl: config.directory.databaseUrl && withoutPassword(config.directory.databaseUrl),
     },
+    tracing: config.tracing && {
+      ...config.tracing,
+      endpoint: withoutCredentials(config.tracing.endpoint),
+      headers: Object.fromEntries(Object.keys(config.tracing.headers).map((name) => [name, "set"])),
+    },
   };
 }
 
@@ -34,6 +39,12 @@ function describeApiKey({ name, hash, expiresAt, ...policy }: ApiKey) {
 function withoutPassword(databaseUrl: string): string {
   const { hostname, port, pathname } = new URL(databaseUrl);
   return `postgres://${hostname}${port && `:${port}`}${pathname}`;
+}
+
+/** Some receivers have their key in the query or in the user's place. */
+function withoutCredentials(endpoint: string): string {
+  const { origin, pathname } = new URL(endpoint);
+  return origin + pathname;
 }
 
 function describeRedis({ address, sentinelPassword }: NonNullable<Config["redis"]>) {

@@ -130,6 +130,41 @@ function isNetwork(text: string): boolean {
   return family !== 0 && (bits === undefined || Number(bits) <= (family === 4 ? 32 : 128));
 }
 
+/**
+ * OpenTelemetry's lists: `name=value` separated by commas, percent-encoded. The values may be credentials, so the message
+ * must not repeat any of it.
+ */
+export const nameValues = (isName: RegExp, problem: string) =>
+  z.string().transform((text, context): Readonly<Record<string, string>> => {
+    const found: Record<string, string> = {};
+    for (const item of list(text)) {
+      const [, name = "", encoded = ""] = /^([^=]+)=(.*)$/.exec(item) ?? [];
+      const value = decoded(encoded.trim());
+      if (!isName.test(name.trim()) || value === undefined) {
+        context.addIssue(problem);
+        return z.NEVER;
+      }
+      found[name.trim()] = value;
+    }
+    return found;
+  });
+
+function decoded(text: string): string | undefined {
+  try {
+    const value = decodeURIComponent(text);
+    // eslint-disable-next-line no-control-regex -- what no header may hold
+    return /[\u0000-\u001f\u007f]/.test(value) ? undefined : value;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A number from 0 to 1. */
+export const ratio = z
+  .string()
+  .refine((value) => /^(0|1|[01]?\.\d+)$/.test(value) && Number(value) <= 1, "must be a number from 0 to 1")
+  .transform(Number);
+
 /** Whether an endpoint is on this machine. */
 export function isLoopback(endpoint: URL): boolean {
   return /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(endpoint.hostname);

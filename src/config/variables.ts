@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { defaultIssuances } from "../services/azure/upstream-operation";
 import { logLevels } from "../services/telemetry/logger";
+import { defaultRatio, otlpProtocols, samplerNames } from "../services/telemetry/tracing";
 import {
   apiKeys,
   apiKeysFile,
@@ -10,15 +11,27 @@ import {
   databaseUrl,
   encryptionKeys,
   encryptionKeysFile,
+  nameValues,
   networks,
   oidcIssuers,
   origins,
   path,
+  ratio,
   redisUrl,
   url,
   wholeNumber,
   yesOrNo,
 } from "./values";
+
+const otlpHeaders = nameValues(
+  /^[\w!#$%&'*+.^`|~-]+$/,
+  "must look like name=value,name=value with the values percent-encoded",
+);
+
+const protocol = z.enum(
+  otlpProtocols,
+  `must be one of ${otlpProtocols.join(", ")}; the gateway does not speak gRPC`,
+);
 
 /** Every variable. */
 export const variables = z.object({
@@ -176,6 +189,45 @@ export const variables = z.object({
     .enum(logLevels, `must be one of ${logLevels.join(", ")}`)
     .default("info")
     .describe("fatal, error, warn, info, debug, trace or silent. The log is JSON lines on stderr"),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url(["http:", "https:"], "http://collector:4318")
+    .optional()
+    .describe(
+      "the OTLP/HTTP receiver of [traces](operations.md#traces), to which `/v1/traces` is added: `http://collector:4318`. Without this and the next, nothing is traced",
+    ),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: url(["http:", "https:"], "http://collector:4318/v1/traces")
+    .optional()
+    .describe("the whole URL instead, for traces alone"),
+  OTEL_EXPORTER_OTLP_PROTOCOL: protocol.optional().describe("`http/protobuf` or `http/json`"),
+  OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: protocol.optional().describe("the same, for traces alone"),
+  OTEL_EXPORTER_OTLP_HEADERS: otlpHeaders
+    .optional()
+    .describe(
+      "headers for the receiver, such as its key: `name=value,name=value`, percent-encoded. A secret",
+    ),
+  OTEL_EXPORTER_OTLP_TRACES_HEADERS: otlpHeaders
+    .optional()
+    .describe("more of them, for traces alone, which win over those. A secret"),
+  OTEL_TRACES_SAMPLER: z
+    .enum(samplerNames, `must be one of ${samplerNames.join(", ")}`)
+    .default("parentbased_traceidratio")
+    .describe(
+      `which requests are traced: ${samplerNames.map((name) => `\`${name}\``).join(", ")}. Those that begin with \`parentbased\` do as the caller's \`traceparent\` says, if there is one`,
+    ),
+  OTEL_TRACES_SAMPLER_ARG: ratio
+    .default(defaultRatio)
+    .describe("the share of traces that are kept, for the samplers of a ratio: 0 to 1"),
+  OTEL_TRACES_EXPORTER: z
+    .enum(["otlp", "none"], "must be otlp or none")
+    .default("otlp")
+    .describe("`otlp`, or `none`: nothing is traced, whatever else is set"),
+  OTEL_SDK_DISABLED: yesOrNo.default(false).describe("true: nothing is traced, whatever else is set"),
+  OTEL_SERVICE_NAME: z.string().max(255).optional().describe("the gateway's name in traces"),
+  OTEL_RESOURCE_ATTRIBUTES: nameValues(
+    /^[\w./-]{1,255}$/,
+    "must look like deployment.environment.name=production,cloud.region=westeurope with the values percent-encoded",
+  )
+    .optional()
+    .describe("more to tell its spans by: `deployment.environment.name=production,…`, percent-encoded"),
 });
 
 /** The values of all variables. */
@@ -213,6 +265,8 @@ const otherwise: Partial<Record<keyof Variables, string>> = {
   CORS_ORIGINS: "none",
   TRUSTED_PROXIES: "none",
   EXPLORER: "true; in production false",
+  OTEL_EXPORTER_OTLP_PROTOCOL: "`http/protobuf`",
+  OTEL_SERVICE_NAME: "acs-token-gateway",
 };
 
 /** Every variable with its default and its meaning in Markdown, for the documentation. */

@@ -7,6 +7,7 @@ import type { RequestLimits } from "../services/access/request-limits";
 import type { Owner } from "../services/identities/directory/user-identities";
 import type { CreateCall } from "../services/identities/identity-service";
 import type { Actor, Audit, AuditedAction, AuditRecord } from "../services/telemetry/audit";
+import type { Span } from "../services/telemetry/span";
 import type { CachedTokenSummary, TokenService } from "../services/tokens/token-service";
 import type { Target } from "./own-identity";
 import type { RevocationFeed } from "./revocation-feed";
@@ -22,12 +23,14 @@ export interface AnsweredRequest {
   readonly signal: AbortSignal;
   /** Resolves when the exchange is over: whether the client was sent an answer with data. */
   readonly answered: Promise<boolean>;
+  /** What is being done for it; undefined when it is not traced. */
+  readonly span?: Span | undefined;
 }
 
 /** What an audited action is about; filled in as it becomes known. */
 export type About = {
   -readonly [
-    Name in keyof Omit<AuditRecord, "action" | "outcome" | "caller" | "address" | "requestId">
+    Name in keyof Omit<AuditRecord, "action" | "outcome" | "caller" | "address" | "requestId" | "traceId">
   ]: AuditRecord[Name];
 };
 
@@ -124,6 +127,7 @@ class Request implements RequestContext {
       ...about,
       address: request.address,
       requestId: request.id,
+      traceId: request.span?.traceId,
     });
   }
 }
@@ -168,6 +172,10 @@ class Call implements CreateCall {
     return this.request.answered;
   }
 
+  get span(): Span | undefined {
+    return this.request.span;
+  }
+
   get account() {
     return this.caller && this.limits.accountOf(this.caller, this.request.address);
   }
@@ -182,9 +190,10 @@ function authenticated(
   const asService = credentials.apiKey !== undefined && credentials.authorization === undefined;
   if (!asService) limits.admitAddress(request.address);
   const refused = (error: unknown): never => {
-    const { address, id: requestId } = request;
+    const { address, id: requestId, span } = request;
     const outcome = error instanceof GatewayError ? error.code : "INTERNAL_SERVER_ERROR";
-    audit.record({ action: "caller.authenticate", outcome, caller: undefined, address, requestId });
+    const traceId = span?.traceId;
+    audit.record({ action: "caller.authenticate", outcome, caller: undefined, address, requestId, traceId });
     if (asService) limits.admitAddress(address);
     throw error;
   };

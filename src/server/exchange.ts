@@ -1,6 +1,7 @@
 /** One request and its answer: the id both are known by, the signal that the client has gone, and the writing of the answer. */
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Span } from "../services/telemetry/span";
 import type { ClientAddress } from "./client-address";
 import type { Outbox } from "./outbox";
 import { withPolicy } from "./response-headers";
@@ -21,6 +22,8 @@ export interface RequestInfo {
    * the client had gone before, and when the answer was nothing but errors. Made on first use.
    */
   readonly answered: Promise<boolean>;
+  /** What is being done for the request; undefined when it is not traced. */
+  readonly span: Span | undefined;
 }
 
 /** Bytes of a refused request that are read and dropped, so that the client can see its answer, before it is cut off. */
@@ -45,6 +48,7 @@ export class Exchange implements RequestInfo {
   readonly path: string;
   /** The query string with its question mark, or empty. */
   readonly search: string;
+  span: Span | undefined = undefined;
   #controller: AbortController | undefined;
   #answered: Promise<boolean> | undefined;
   #tellsData = false;

@@ -8,6 +8,7 @@ import {
   type HTTPGraphQLResponse,
 } from "@apollo/server";
 import { GraphQLError } from "graphql";
+import { errorType, type Span } from "../services/telemetry/span";
 import { statusOfAnswer } from "./answer-status";
 import type { Cors } from "./cors";
 import { Deadlines } from "./deadlines";
@@ -16,6 +17,7 @@ import { HttpRefusal, refusalBody } from "./http-refusal";
 import type { OperationList, SentOperation } from "./operation-list";
 import { noOperation, type OperationNames } from "./operation-names";
 import { isRefusal, outcomeOf, succeeded } from "./outcomes";
+import { beginOperation, endOperation, nameOperation } from "./operation-span";
 import { readJsonObject } from "./request-body";
 import { forPageOf, sandboxPolicy } from "./sandbox";
 import { ShortWay, type RunnableOperations, type ShortRequest } from "./short-way";
@@ -103,12 +105,15 @@ export class GraphqlRoute<TContext extends BaseContext> {
     const { operationList } = this.parts;
     const toRun = operationList ? operationList.resolve(sent) : sent;
     const short = this.#shortWay?.find(toRun, request);
+    const span = exchange.span && beginOperation(exchange.span);
+    if (span) exchange.span = span;
     const asked = short ? undefined : requestOf(exchange, toRun);
     const running = short
       ? this.#runShort(exchange, toRun, short)
       : this.#run(exchange, asked ?? requestOf(exchange, toRun));
     const deadline = this.#deadlines.start(() => {
       exchange.expire();
+      span?.fail("OPERATION_TIMEOUT");
       this.#ended(short, asked, "OPERATION_TIMEOUT", this.#timeoutMs);
       this.#answerTooLate(exchange);
     });
@@ -116,12 +121,15 @@ export class GraphqlRoute<TContext extends BaseContext> {
     let answer: string | Answer;
     try {
       answer = await running;
+      if (span && typeof answer !== "string") tellEnd(span, answer, deadline.isOver);
     } catch (error) {
       if (deadline.isOver) return;
       this.#ended(short, asked, "INTERNAL_SERVER_ERROR", deadline.elapsedMs);
+      span?.fail(errorType(error));
       throw error;
     } finally {
       deadline.end();
+      span?.end();
     }
     if (deadline.isOver) return;
     const { elapsedMs } = deadline;
@@ -146,7 +154,7 @@ export class GraphqlRoute<TContext extends BaseContext> {
   ): void {
     const { metrics, names } = this.parts;
     if (!metrics) return;
-    const name = short ? short.operation.name : asked && names?.of(asked);
+    const name = short ? short.operation.label.field : asked && names?.of(asked);
     metrics.operationEnded(name ?? noOperation, outcome, elapsedMs / 1_000);
     if (outcome !== succeeded && isRefusal(outcome)) metrics.requestRefused(outcome);
   }
@@ -175,6 +183,7 @@ export class GraphqlRoute<TContext extends BaseContext> {
     } catch (error) {
       return this.#run(exchange, requestOf(exchange, sent), () => Promise.reject(asGraphqlError(error)));
     }
+    if (exchange.span) nameOperation(exchange.span, operation.label);
     const text = await operation.run(context, variables);
     return text ?? this.#run(exchange, requestOf(exchange, sent), () => Promise.resolve(context));
   }
@@ -246,6 +255,11 @@ export class GraphqlRoute<TContext extends BaseContext> {
     this.cors.allowPreflight(exchange.request, headers);
     exchange.answerEmpty(headers);
   }
+}
+
+/** What came too late has been told to the client as what it is. */
+function tellEnd(span: Span, { result: { body } }: Answer, isTooLate: boolean): void {
+  if (body.kind === "complete" && !isTooLate) endOperation(span, body.string);
 }
 
 /** Apollo Server would put words of its own before the message of an error that is not a GraphQLError. */

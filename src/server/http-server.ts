@@ -7,6 +7,8 @@ import type { BaseContext } from "@apollo/server";
 import { GatewayError } from "../errors";
 import type { Events } from "../services/telemetry/events";
 import type { CountedRoute } from "../services/telemetry/metrics/metrics";
+import type { Span } from "../services/telemetry/span";
+import type { Tracing } from "../services/telemetry/tracing";
 import { answerBrokenRequest, refuseOnSocket } from "./broken-requests";
 import { clientAddress } from "./client-address";
 import { Cors, type CorsOrigins } from "./cors";
@@ -75,6 +77,8 @@ export interface HttpParts<TContext extends BaseContext> extends GraphqlParts<TC
   readonly metrics?: OperationMetrics & {
     requestEnded(route: CountedRoute, status: string): void;
   };
+  /** Traces requests to /graphql; without it none are. */
+  readonly tracing?: Pick<Tracing, "server"> | undefined;
 }
 
 /** Where GraphQL is served. */
@@ -312,7 +316,11 @@ export class HttpServer<TContext extends BaseContext> {
     this.#idle.leave(connection);
     this.#inFlight++;
     const exchange = new Exchange(request, response, this.#around);
+    const { tracing } = this.parts;
+    const span = tracing && exchange.path === graphqlPath ? tracing.server(request, graphqlPath) : undefined;
+    exchange.span = span;
     const done = (): void => {
+      if (span) endRequest(span, response);
       connection.open.splice(connection.open.indexOf(response), 1);
       if (connection.open.length === 0 && !socket.destroyed) {
         this.#idle.join(connection);
@@ -402,4 +410,12 @@ function routeOf(path: string): CountedRoute {
   if (path === "/metrics") return "metrics";
   const [, first] = path.split("/", 2);
   return first === "health" || first === "status" || first === "explorer" ? first : "other";
+}
+
+/** The answer is over: with its status, which is the gateway's fault from 500 on, or without one. */
+function endRequest(span: Span, { headersSent, statusCode, writableFinished }: ServerResponse): void {
+  if (headersSent) span.set("http.response.status_code", statusCode);
+  if (headersSent && statusCode >= 500) span.fail(String(statusCode));
+  else if (!writableFinished) span.set("error.type", "CLIENT_GONE");
+  span.end();
 }

@@ -1,12 +1,13 @@
 /** The short way of a request: past Apollo Server, for operations that it has had before and that were compiled then. */
 import type { IncomingMessage } from "node:http";
 import { LRUCache } from "lru-cache";
+import type { OperationLabel } from "../schema/operation-label";
 import type { SentOperation } from "./operation-list";
 
 /** An operation that can be run without Apollo Server. */
 export interface RunnableOperation {
-  /** Its root field, or that it has several. */
-  readonly name: string;
+  /** What it is called in metrics and traces. */
+  readonly label: OperationLabel;
   /**
    * The answer, as Apollo Server would write it; undefined when it has to: with the same context, in which it finds
    * what has been done already.

@@ -205,7 +205,7 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
   }
 
   /** Whoever created an identity must be told its id, so neither a deadline nor a caller that leaves cancels it. */
-  private once<T>(operation: Operation, { account }: CallOptions, send: Send<T>): Promise<T> {
+  private once<T>(operation: Operation, { account, span }: CallOptions, send: Send<T>): Promise<T> {
     const deadlineMs = Math.max(createPatienceMs, this.deadlineMs);
     const patience = {
       attempts: 1,
@@ -213,7 +213,7 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
       turnMs: this.deadlineMs * turnShare,
       overdueMs: this.deadlineMs,
     };
-    return this.calls.run(operation, { account }, patience, send).catch((error: unknown) => {
+    return this.calls.run(operation, { account, span }, patience, send).catch((error: unknown) => {
       throw inOurWords(error);
     });
   }

@@ -1,4 +1,5 @@
 /** The port to Azure: what the gateway asks of ACS Identity, in its own words. */
+import type { Span } from "../telemetry/span";
 import type { TokenScope } from "../tokens/token-scope";
 
 /** A token as Azure issued it. */
@@ -24,6 +25,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** Nobody waits for it: it gives way to calls that somebody waits for. */
   readonly background?: boolean;
+  /** The work that it is a part of; undefined: it is not traced. */
+  readonly span?: Span | undefined;
 }
 
 /** What a create takes. */

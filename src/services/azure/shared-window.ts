@@ -1,5 +1,8 @@
 /** The sliding windows that all gateways on one Redis share. */
+import { reasonOf } from "../redis/reason-of";
 import type { RedisConnection, RedisPairScript, RedisScript } from "../redis/redis-connection";
+import { scriptSpan } from "../redis/redis-span";
+import { traced, type Span } from "../telemetry/span";
 import type { Turn } from "./sliding-window";
 
 /**
@@ -91,7 +94,10 @@ export interface SharedEntry {
   readonly ofAll: number | undefined;
   /** The longest that one who has had many waits among all, in milliseconds. */
   readonly bigPatienceMs: number;
+  readonly span?: Span | undefined;
 }
+
+const inTraces = { reserve: scriptSpan("acsgwBudget"), enter: scriptSpan("acsgwBudgetEnter") };
 
 /** One's own turn. */
 export interface SharedEntryTurn extends Turn {
@@ -120,27 +126,33 @@ export class SharedWindow {
   }
 
   /** A turn in the list of this name. Rejects as Redis does. */
-  async reserve(name: string, { limit, patienceMs }: { limit: number; patienceMs: number }): Promise<Turn> {
-    const [granted, waitMs] = (await this.reserving(
-      listOf(name),
-      this.windowMs,
-      whole(patienceMs),
-      limit,
-    )) as [number, number];
+  async reserve(
+    name: string,
+    { limit, patienceMs, span }: { limit: number; patienceMs: number; span?: Span | undefined },
+  ): Promise<Turn> {
+    const ask = () => this.reserving(listOf(name), this.windowMs, whole(patienceMs), limit);
+    const [granted, waitMs] = (await traced(span, inTraces.reserve, ask, reasonOf)) as [number, number];
     return { granted: granted === 1, waitMs };
   }
 
   /** A turn in the list of `who`, and at the same time one in that of this name. Rejects as Redis does. */
   async enter(name: string, who: string, entry: SharedEntry): Promise<SharedEntryTurn> {
-    const { limit, patienceMs, many, ofAll = 0, bigPatienceMs } = entry;
-    const [granted, waitMs, isMany, allGranted, allWaitMs] = (await this.entering(
-      [`${listOf(name)}:${who}`, listOf(name)],
-      this.windowMs,
-      whole(patienceMs),
-      limit,
-      many,
-      ofAll,
-      whole(bigPatienceMs),
+    const { limit, patienceMs, many, ofAll = 0, bigPatienceMs, span } = entry;
+    const ask = () =>
+      this.entering(
+        [`${listOf(name)}:${who}`, listOf(name)],
+        this.windowMs,
+        whole(patienceMs),
+        limit,
+        many,
+        ofAll,
+        whole(bigPatienceMs),
+      );
+    const [granted, waitMs, isMany, allGranted, allWaitMs] = (await traced(
+      span,
+      inTraces.enter,
+      ask,
+      reasonOf,
     )) as [number, number, number, number?, number?];
     return {
       granted: granted === 1,

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { reasonOf } from "../redis/reason-of";
 import type { RedisConnection } from "../redis/redis-connection";
 import type { Events } from "../telemetry/events";
+import type { Span } from "../telemetry/span";
 import { rateLimited } from "./rate-limited";
 import { SharedWindow } from "./shared-window";
 import { SlidingWindow, type Turn } from "./sliding-window";
@@ -36,6 +37,7 @@ export interface TurnRequest {
   readonly background?: boolean | undefined;
   /** Who is to have no more than his share; undefined: nobody in particular. */
   readonly account?: string | undefined;
+  readonly span?: Span | undefined;
 }
 
 /**
@@ -108,13 +110,13 @@ class OperationBudget {
     }
   }
 
-  async reserve(patienceMs: number, background: boolean): Promise<Turn> {
+  async reserve(patienceMs: number, background: boolean, span?: Span): Promise<Turn> {
     const now = performance.now();
     const knownMs = this.noTurnBefore - now;
     if (knownMs > patienceMs) return { granted: false, waitMs: knownMs };
     const turn = await (now < this.aloneUntil
-      ? this.reserveInBoth(now, patienceMs, background)
-      : this.reserveShared(now, patienceMs, background));
+      ? this.reserveInBoth(now, patienceMs, background, span)
+      : this.reserveShared(now, patienceMs, background, span));
     if (!background) this.remember(turn);
     return turn;
   }
@@ -123,10 +125,10 @@ class OperationBudget {
    * The turn of an account among its own, and with it the one among all where one question can ask for both: neither
    * is taken for nothing then.
    */
-  async enter(account: string, patienceMs: number, isHeld: boolean): Promise<Entry> {
+  async enter(account: string, patienceMs: number, isHeld: boolean, span?: Span): Promise<Entry> {
     const now = performance.now();
     const together = !isHeld && now >= this.aloneUntil && this.noTurnBefore - now <= patienceMs;
-    const entry = await this.shares.enter(account, patienceMs, together);
+    const entry = await this.shares.enter(account, patienceMs, together, span);
     if (!entry.amongAll) return entry;
     const amongAll = this.checked(entry.amongAll, this.patienceAmongAll(entry, patienceMs));
     this.remember(amongAll);
@@ -143,8 +145,13 @@ class OperationBudget {
     if (!turn.granted) this.noTurnBefore = Math.max(this.noTurnBefore, performance.now() + turn.waitMs);
   }
 
-  private async reserveShared(now: number, patienceMs: number, background: boolean): Promise<Turn> {
-    const shared = await this.ask(patienceMs, background);
+  private async reserveShared(
+    now: number,
+    patienceMs: number,
+    background: boolean,
+    span: Span | undefined,
+  ): Promise<Turn> {
+    const shared = await this.ask(patienceMs, background, span);
     return shared ? this.checked(shared, patienceMs) : this.reserveOwn(now, patienceMs, background);
   }
 
@@ -160,10 +167,15 @@ class OperationBudget {
   }
 
   /** Keeps to the own share, and tells the shared window all the same, so that it soon knows of everything again. */
-  private async reserveInBoth(now: number, patienceMs: number, background: boolean): Promise<Turn> {
+  private async reserveInBoth(
+    now: number,
+    patienceMs: number,
+    background: boolean,
+    span: Span | undefined,
+  ): Promise<Turn> {
     const own = this.reserveOwn(now, patienceMs, background);
     if (!own.granted) return own;
-    const shared = await this.ask(patienceMs, background);
+    const shared = await this.ask(patienceMs, background, span);
     if (!shared) return own;
     return { granted: shared.granted, waitMs: Math.max(own.waitMs, shared.waitMs) };
   }
@@ -172,11 +184,15 @@ class OperationBudget {
     return this.own.reserve(now, background ? this.share / 2 : this.share, patienceMs);
   }
 
-  private async ask(patienceMs: number, background: boolean): Promise<Turn | undefined> {
+  private async ask(
+    patienceMs: number,
+    background: boolean,
+    span: Span | undefined,
+  ): Promise<Turn | undefined> {
     for (const end = performance.now() + patienceMs; ;) {
       try {
         const limit = background ? Math.max(1, Math.floor(this.limit / 2)) : this.limit;
-        return await this.shared?.reserve(this.operation, { limit, patienceMs });
+        return await this.shared?.reserve(this.operation, { limit, patienceMs, span });
       } catch (error) {
         const reason = reasonOf(error);
         // Redis may have given the turn, and too late said so: to take one of our own as well would be one too many.
@@ -222,13 +238,13 @@ export class UpstreamBudget {
    * Rejects with `RATE_LIMITED` as soon as it is known that the caller cannot wait, or with the signal's reason.
    */
   async turn(operation: Operation, request: TurnRequest): Promise<Pass> {
-    const { patienceMs, signal, background = false, account } = request;
+    const { patienceMs, signal, background = false, account, span } = request;
     const end = performance.now() + (background ? 0 : patienceMs);
     const budget = this.budgets[operation];
     let queueMs = Infinity;
     let amongAll: Turn | undefined;
     if (account !== undefined && !background) {
-      const entry = await budget.enter(account, patienceMs, this.holds.has(operation));
+      const entry = await budget.enter(account, patienceMs, this.holds.has(operation), span);
       if (!entry.granted) throw rateLimited(entry.waitMs);
       await budget.wait(entry.waitMs, signal);
       queueMs = budget.patienceAmongAll(entry, Infinity);
@@ -245,7 +261,8 @@ export class UpstreamBudget {
         continue;
       }
       try {
-        const { granted, waitMs } = amongAll ?? (await budget.reserve(Math.min(leftMs, queueMs), background));
+        const { granted, waitMs } =
+          amongAll ?? (await budget.reserve(Math.min(leftMs, queueMs), background, span));
         amongAll = undefined;
         if (!granted) throw rateLimited(waitMs);
         await budget.wait(waitMs, signal);

@@ -4,6 +4,8 @@ import { GatewayError } from "../../errors";
 import type { Clock } from "../clock";
 import { startDeadline } from "../deadline";
 import type { Events } from "../telemetry/events";
+import type { Span } from "../telemetry/span";
+import { azureCallOptions, type AzureCallOptions } from "./azure-tracing";
 import type { CallOptions } from "./identity-provider";
 import type { UpstreamBreaker } from "./upstream-breaker";
 import type { BudgetReading, UpstreamBudget } from "./upstream-budget";
@@ -13,7 +15,7 @@ import type { Pass } from "./upstream-holds";
 import type { Operation } from "./upstream-operation";
 
 /** Sends one request with the SDK. */
-export type Send<T> = (options: { abortSignal: AbortSignal }) => Promise<T>;
+export type Send<T> = (options: AzureCallOptions) => Promise<T>;
 
 /** How the calls of an operation stand. */
 export interface UpstreamReading extends BudgetReading {
@@ -68,15 +70,15 @@ export class UpstreamCalls {
     let last: UpstreamFailure | undefined;
     for (let attempt = 1; ; attempt++) {
       try {
-        const { background, account } = call;
+        const { background, account, span } = call;
         const leftMs = () => (background ? 0 : Math.max(0, turnEnd - performance.now()));
         await this.breaker.ready(operation, leftMs(), cancel);
         const patienceMs = leftMs();
-        const request = { patienceMs, signal: cancel, background, account: account?.id };
+        const request = { patienceMs, signal: cancel, background, account: account?.id, span };
         using pass = await this.budget.turn(operation, request);
         return await this.connections.run(operation, cancel, () =>
           this.watched(operation, patience.overdueMs, () =>
-            this.attempt({ operation, attempt, attemptMs, cancel, caller: call.signal, pass }, send),
+            this.attempt({ operation, attempt, attemptMs, cancel, caller: call.signal, pass, span }, send),
           ),
         );
       } catch (error) {
@@ -119,7 +121,7 @@ export class UpstreamCalls {
 
   /** Throws {@link UpstreamFailure}. */
   private async attempt<T>(
-    { operation, attempt, attemptMs, cancel, caller, pass }: Attempt,
+    { operation, attempt, attemptMs, cancel, caller, pass, span }: Attempt,
     send: Send<T>,
   ): Promise<T> {
     // Whoever waited for others' probe may have given up meanwhile.
@@ -128,7 +130,7 @@ export class UpstreamCalls {
     const durationMs = () => performance.now() - startedAt;
     try {
       using patience = startDeadline(attemptMs, cancel);
-      const answer = await send({ abortSignal: patience.signal });
+      const answer = await send(azureCallOptions(patience.signal, span));
       pass.answered();
       this.events.upstreamCall({ operation, attempt, outcome: "ok", durationMs: durationMs() });
       return answer;
@@ -164,6 +166,7 @@ interface Attempt {
   readonly cancel: AbortSignal;
   readonly caller: AbortSignal | undefined;
   readonly pass: Pass;
+  readonly span: Span | undefined;
 }
 
 async function notOverdue<T>(answer: Promise<T>, ms: number): Promise<T> {

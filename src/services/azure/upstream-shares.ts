@@ -1,6 +1,7 @@
 /** Keeps one caller's share of Azure's limit from becoming everybody's: who takes much waits behind himself. */
 import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
+import type { Span } from "../telemetry/span";
 import { SlidingWindow, type Turn } from "./sliding-window";
 import type { SharedEntryTurn, SharedWindow } from "./shared-window";
 
@@ -53,11 +54,11 @@ export class UpstreamShares {
    * The account's own turn, within `patienceMs`, and at the same time one among all, if that is `wanted`: it may come
    * without one all the same. Never rejects: without Redis each gateway counts for itself.
    */
-  async enter(accountId: string, patienceMs: number, wanted = false): Promise<Entry> {
+  async enter(accountId: string, patienceMs: number, wanted = false, span?: Span): Promise<Entry> {
     const who = createHash("sha256").update(accountId).digest("base64url").slice(0, 22);
     const wasBig = this.big.has(who);
     if (wasBig) await this.count(who);
-    const turn = (await this.enterShared(who, patienceMs, wanted)) ?? this.reserveOwn(who, patienceMs);
+    const turn = (await this.enterShared(who, patienceMs, wanted, span)) ?? this.reserveOwn(who, patienceMs);
     if (turn.isMany) {
       this.big.set(who, true);
       // Nobody's turn waits for it: it is for those that come.
@@ -74,6 +75,7 @@ export class UpstreamShares {
     who: string,
     patienceMs: number,
     wanted: boolean,
+    span: Span | undefined,
   ): Promise<SharedEntryTurn | undefined> {
     try {
       return await this.shared?.enter(this.name, who, {
@@ -82,6 +84,7 @@ export class UpstreamShares {
         many: this.many,
         ofAll: wanted ? this.limit : undefined,
         bigPatienceMs: this.shortQueueMs,
+        span,
       });
     } catch {
       // The common window is asked next, and tells that Redis is away.

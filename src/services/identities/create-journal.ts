@@ -23,6 +23,7 @@
  * has of `created` from before is therefore told, not deleted; `abandoned` stays true whatever else is lost.
  */
 import { randomBytes } from "node:crypto";
+import type { Span } from "../telemetry/span";
 
 /** How long a create may last, in milliseconds. */
 export interface CreateTimings {
@@ -63,14 +64,14 @@ export interface DueCreate {
   readonly attempts: number;
 }
 
-/** A journal of creates. Every method may throw {@link JournalUnavailable}. */
+/** A journal of creates. Every method may throw {@link JournalUnavailable}. A `span` is the work that it is asked in. */
 export interface CreateJournal {
   /** Enters a create. Throws with the reason `FULL` when there are {@link maxEntries} already. */
-  begin(intentId: string): Promise<Intent>;
+  begin(intentId: string, span?: Span): Promise<Intent>;
   /** Enters the id. Does nothing unless the create has just begun: a late command must not undo a later step. */
-  created(intent: Intent, identityId: string): Promise<void>;
+  created(intent: Intent, identityId: string, span?: Span): Promise<void>;
   /** Takes the id out, so that the caller may be told. False when a sweeper was faster: the caller must be refused. */
-  answering(intent: Intent): Promise<boolean>;
+  answering(intent: Intent, span?: Span): Promise<boolean>;
   /** Forgets the create. May be called again. */
   done(intentId: string): Promise<void>;
   /** Makes the entry due at once, whatever it was before. */

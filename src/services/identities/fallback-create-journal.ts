@@ -1,5 +1,6 @@
 /** The journal that a create can rely on: the shared one while it is there, the process's own while it is not. */
 import type { Events } from "../telemetry/events";
+import type { Span } from "../telemetry/span";
 import {
   JournalUnavailable,
   newIntentId,
@@ -15,6 +16,8 @@ export interface Create {
   readonly journal: CreateJournal | undefined;
   /** A step of it was not confirmed in time, so the next ones are not waited for. */
   unconfirmed: boolean;
+  /** The work of whoever asked for it, if that is traced. */
+  readonly span: Span | undefined;
 }
 
 /** The most entries of the shared journal that are owed an end. Forgetting one costs a false `createLost`. */
@@ -32,28 +35,28 @@ export class FallbackCreateJournal {
   ) {}
 
   /** Enters a new create; to be waited for before Azure is asked. */
-  async begin(): Promise<Create> {
+  async begin(span?: Span): Promise<Create> {
     const id = newIntentId();
-    const shared = this.shared && (await this.orUndefined("begin", this.shared.begin(id)));
-    if (shared) return { intent: shared, journal: this.shared, unconfirmed: false };
+    const shared = this.shared && (await this.orUndefined("begin", this.shared.begin(id, span)));
+    if (shared) return { intent: shared, journal: this.shared, unconfirmed: false, span };
     // A begin that timed out may still be carried out.
     if (this.shared) this.owe(id);
     const own = await this.orUndefined("begin", this.own.begin(id));
-    return { intent: own ?? { id, receipt: "" }, journal: own && this.own, unconfirmed: false };
+    return { intent: own ?? { id, receipt: "" }, journal: own && this.own, unconfirmed: false, span };
   }
 
   /** Enters the identity's id. */
   async created(create: Create, identityId: string): Promise<void> {
-    const { journal, intent } = create;
-    const entered = journal?.created(intent, identityId).then(() => true);
+    const { journal, intent, span } = create;
+    const entered = journal?.created(intent, identityId, span).then(() => true);
     if (entered && !(await this.orUndefined("created", entered))) create.unconfirmed = true;
   }
 
   /** To be waited for before the caller is told. False: a sweeper was faster, refuse the caller. */
   async answering(create: Create): Promise<boolean> {
-    const { journal, intent } = create;
+    const { journal, intent, span } = create;
     if (!journal) return true;
-    const answering = this.orUndefined("answering", journal.answering(intent));
+    const answering = this.orUndefined("answering", journal.answering(intent, span));
     return create.unconfirmed ? true : ((await answering) ?? true);
   }
 

@@ -61,7 +61,7 @@ export class IdentityLife {
   }
 
   /** Deletes an identity, whoever is bound to it. Rejects as {@link IdentityService.delete}, or the directory, does. */
-  async delete(identityId: string, call: Pick<CallOptions, "account">): Promise<void> {
+  async delete(identityId: string, call: Pick<CallOptions, "account" | "span">): Promise<void> {
     if (!this.directory) {
       await this.identities.delete(identityId, call);
       return;
@@ -72,6 +72,6 @@ export class IdentityLife {
 
 /** A call's parts may be made when they are first asked for, which a spread would not see. */
 function callOf(call: CreateCall): CreateCall {
-  const { signal, answered, account } = call;
-  return { account, ...(signal ? { signal } : {}), ...(answered ? { answered } : {}) };
+  const { signal, answered, account, span } = call;
+  return { account, span, ...(signal ? { signal } : {}), ...(answered ? { answered } : {}) };
 }

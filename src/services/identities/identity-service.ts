@@ -69,7 +69,7 @@ export class IdentityService {
    */
   async create(wanted: NewIdentity, call: CreateCall): Promise<CreatedIdentity> {
     const wish = tokenWish(wanted);
-    const create = await this.records.journal.begin();
+    const create = await this.records.journal.begin(call.span);
     const asked = this.ask(wish, call);
     const outcome = await within(this.azure.deadlineMs, asked);
     if (!outcome) {
@@ -93,23 +93,23 @@ export class IdentityService {
   /** Deletes an identity with all its tokens and data; one that is gone already counts as deleted. */
   async delete(
     identityId: string,
-    { account, background }: Pick<CallOptions, "account" | "background">,
+    { account, background, span }: Pick<CallOptions, "account" | "background" | "span">,
   ): Promise<void> {
     checkIdentityId(identityId, "input.identityId");
-    await this.tokens.endTokens(identityId, "deletion", () =>
-      this.azure.deleteIdentity(identityId, { account, ...(background ? { background } : {}) }),
-    );
+    const call = { account, span, ...(background ? { background } : {}) };
+    const act = () => this.azure.deleteIdentity(identityId, call);
+    await this.tokens.endTokens(identityId, "deletion", act, span);
     this.events.identityDeleted();
   }
 
   /** Asks Azure, whoever stops to wait for it: an id that nobody hears cannot be deleted. Never rejects. */
-  private async ask(wish: TokenWish | undefined, { account }: CallOptions): Promise<CreateOutcome> {
+  private async ask(wish: TokenWish | undefined, { account, span }: CallOptions): Promise<CreateOutcome> {
     let named: string | undefined;
     const onIdentity = (identityId: string) => {
       named = identityId;
     };
     try {
-      const { identityId, token } = await this.azure.createIdentity(wish, { onIdentity, account });
+      const { identityId, token } = await this.azure.createIdentity(wish, { onIdentity, account, span });
       return { kind: "made", identityId, token };
     } catch (error) {
       return failedCreate(error, named);
@@ -125,7 +125,9 @@ export class IdentityService {
     const { journal } = this.records;
     await Promise.all([
       journal.created(create, identityId),
-      wish && token && this.tokens.remember(identityId, wish.scopes, wish.lifetimeMinutes, token),
+      wish &&
+        token &&
+        this.tokens.remember(identityId, wish.scopes, wish.lifetimeMinutes, token, create.span),
     ]);
     const kept = (await call.keep?.(identityId)) ?? "kept";
     if (kept !== "kept") throw new NotKept(kept);
@@ -142,24 +144,29 @@ export class IdentityService {
     identityId: string,
     answered: Promise<boolean> | undefined,
   ): Promise<void> {
-    const { journal, sweeper } = this.records;
+    const { journal } = this.records;
     if (answered === undefined || (await answered)) {
       await journal.done(create);
     } else {
       await journal.abandoned(create, identityId);
-      sweeper.wake();
+      this.sweep(create);
     }
   }
 
   /** Leaves a create that no caller will be told of to the sweeper. */
   private async putAside(create: Create, outcome: CreateOutcome): Promise<void> {
-    const { journal, sweeper } = this.records;
+    const { journal } = this.records;
     if (outcome.kind === "nothing") {
       await journal.done(create);
     } else {
       await journal.abandoned(create, outcome.kind === "unknown" ? undefined : outcome.identityId);
-      sweeper.wake();
+      this.sweep(create);
     }
+  }
+
+  private sweep({ intent, span }: Create): void {
+    const { sweeper } = this.records;
+    sweeper.wake(span && { intentId: intent.id, span });
   }
 
   private inBackground(work: Promise<void>): void {

@@ -2,7 +2,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { GatewayError } from "../../errors";
 import type { IdentityProvider } from "../azure/identity-provider";
+import { LRUCache } from "lru-cache";
 import type { Events } from "../telemetry/events";
+import { during, type Span, type SpanOptions } from "../telemetry/span";
 import { createTimings, type DueCreate } from "./create-journal";
 import type { FallbackCreateJournal } from "./fallback-create-journal";
 
@@ -34,6 +36,11 @@ export const sweepDefaults: SweepOptions = {
 
 type Deletion = "settled" | "notOurs" | "azureIsAway";
 
+/** Of creates that were traced: the most that are remembered until their orphans are deleted. */
+const maxCauses = 1_000;
+/** Nobody waits for it, so it is no part of the request that came to it. */
+const deleting: SpanOptions = { name: "delete orphan", kind: "internal" };
+
 /** Closing waits this long for what is under way. */
 const closeMs = 1_000;
 
@@ -45,6 +52,7 @@ export class OrphanSweeper implements AsyncDisposable {
   private running: Promise<void> | undefined;
   private again = false;
   private closed: Promise<void> | undefined;
+  private readonly causes = new LRUCache<string, Span>({ max: maxCauses });
 
   constructor(
     private readonly journal: FallbackCreateJournal,
@@ -62,9 +70,13 @@ export class OrphanSweeper implements AsyncDisposable {
     this.wake();
   }
 
-  /** Sweeps soon: something is known to be due. Safe to call at any time. */
-  wake(): void {
+  /**
+   * Sweeps soon: something is known to be due. Safe to call at any time.
+   * @param cause a create whose request is traced: the deletion of what it has left is linked to it.
+   */
+  wake(cause?: { readonly intentId: string; readonly span: Span }): void {
     if (this.closed) return;
+    if (cause) this.causes.set(cause.intentId, cause.span);
     if (this.running) {
       this.again = true;
       return;
@@ -116,11 +128,15 @@ export class OrphanSweeper implements AsyncDisposable {
         await this.journal.settled(entry);
         return "settled";
       }
-      await this.azure.deleteIdentity(identityId, { signal: this.closing.signal, background: true });
+      const span = this.causes.get(entry.intentId)?.aside(deleting);
+      const { signal } = this.closing;
+      const act = () => this.azure.deleteIdentity(identityId, { signal, background: true, span });
+      await (span ? during(span, act) : act());
     } catch (error) {
       // The Azure room has told why. A gateway of another resource may share the journal: this one is for it.
       return error instanceof GatewayError && error.code === "IDENTITY_NOT_FOUND" ? "notOurs" : "azureIsAway";
     }
+    this.causes.delete(entry.intentId);
     this.events.orphanDeleted({ intentId: entry.intentId, ageMs: entry.ageMs });
     await this.journal.settled(entry);
     return "settled";

@@ -1,6 +1,8 @@
 /** The journal of creates on Redis, shared by every gateway on it. */
 import { reasonOf } from "../redis/reason-of";
 import type { RedisConnection, RedisScript } from "../redis/redis-connection";
+import { scriptSpan } from "../redis/redis-span";
+import { traced, type Span, type SpanOptions } from "../telemetry/span";
 import type { TokenCipher } from "../tokens/token-cipher";
 import {
   createTimings,
@@ -39,18 +41,21 @@ export class RedisCreateJournal implements CreateJournal {
     };
   }
 
-  async begin(intentId: string): Promise<Intent> {
-    const receipt = await this.run("begin", intentId, this.timings.patienceMs, this.most);
+  async begin(intentId: string, span?: Span): Promise<Intent> {
+    const { patienceMs } = this.timings;
+    const receipt = await this.within(span, "begin", intentId, patienceMs, this.most);
     if (!(receipt instanceof Buffer)) throw new JournalUnavailable("FULL");
     return { id: intentId, receipt: receipt.toString() };
   }
 
-  async created(intent: Intent, identityId: string): Promise<void> {
-    await this.run("created", intent.id, this.seal(intent.id, identityId), this.timings.untoldMs);
+  async created(intent: Intent, identityId: string, span?: Span): Promise<void> {
+    const sealed = this.seal(intent.id, identityId);
+    await this.within(span, "created", intent.id, sealed, this.timings.untoldMs);
   }
 
-  async answering(intent: Intent): Promise<boolean> {
-    return (await this.run("answering", intent.id, intent.receipt, this.timings.patienceMs)) === 1;
+  async answering(intent: Intent, span?: Span): Promise<boolean> {
+    const { id, receipt } = intent;
+    return (await this.within(span, "answering", id, receipt, this.timings.patienceMs)) === 1;
   }
 
   async done(intentId: string): Promise<void> {
@@ -90,6 +95,14 @@ export class RedisCreateJournal implements CreateJournal {
     return this.cipher.open(Buffer.from(sealed, "base64url"), sealedAs(intentId))?.toString();
   }
 
+  private within(
+    span: Span | undefined,
+    script: keyof typeof inTraces,
+    ...args: (string | number)[]
+  ): Promise<unknown> {
+    return traced(span, inTraces[script], () => this.run(script, ...args));
+  }
+
   private async run(script: keyof typeof scripts, ...args: (string | number)[]): Promise<unknown> {
     try {
       return await this.scripts[script](key, this.timings.keepMs, ...args);
@@ -98,6 +111,13 @@ export class RedisCreateJournal implements CreateJournal {
     }
   }
 }
+
+/** What a caller waits for. */
+const inTraces = {
+  begin: scriptSpan("acsgwCreateBegin"),
+  created: scriptSpan("acsgwCreateCreated"),
+  answering: scriptSpan("acsgwCreateAnswering"),
+} satisfies Partial<Record<keyof typeof scripts, SpanOptions>>;
 
 /** An id opens in the entry that it was sealed for, and in no other. */
 function sealedAs(intentId: string): string {

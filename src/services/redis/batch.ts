@@ -1,4 +1,5 @@
 /** Makes one command of the questions of one turn of the event loop. */
+import type { Span, SpanOptions } from "../telemetry/span";
 
 /** The most questions of one command: it keeps Redis from others for as long as it runs. */
 const most = 64;
@@ -23,16 +24,24 @@ export class Batch {
   private keys: string[] = [];
   private args: string[] = [];
   private waiting: Waiting[] = [];
+  /** Of those who ask and are traced; nearly always there are none. */
+  private spans: Span[] | undefined;
   private turn: NodeJS.Immediate | undefined;
   private hold: NodeJS.Timeout | undefined;
   /** Commands without an answer. */
   private underWay = 0;
 
-  constructor(private readonly askMany: AskMany) {}
+  constructor(
+    private readonly askMany: AskMany,
+    /** How the command stands in traces. */
+    private readonly inTraces: SpanOptions,
+    private readonly errorType: (error: unknown) => string,
+  ) {}
 
   /** The value for `key`. Rejects as the whole command does. */
-  ask(key: string, arg: string): Promise<unknown> {
+  ask(key: string, arg: string, span?: Span): Promise<unknown> {
     return new Promise((resolve, reject) => {
+      if (span) (this.spans ??= []).push(span);
       this.keys.push(key);
       this.args.push(arg);
       this.waiting.push({ resolve, reject });
@@ -51,21 +60,38 @@ export class Batch {
     clearTimeout(this.hold);
     this.turn = this.hold = undefined;
     const { keys, args, waiting } = this;
+    const span = this.spans && this.commandSpan(this.spans, keys.length);
+    this.spans = undefined;
     this.keys = [];
     this.args = [];
     this.waiting = [];
     this.underWay += 1;
     this.askMany(keys, args).then(
       (values) => {
+        span?.end();
         this.answered();
         for (let index = 0; index < waiting.length; index++) waiting[index]?.resolve(values[index]);
       },
       (error: unknown) => {
+        span?.fail(this.errorType(error));
+        span?.end();
         this.answered();
         for (const each of waiting) each.reject(error);
       },
     );
   };
+
+  /**
+   * One command is the work of many requests, and a span has one parent: it is a part of the first of those that are
+   * traced, and linked to the others, as they are to it.
+   */
+  private commandSpan([first, ...others]: readonly Span[], size: number): Span | undefined {
+    const { attributes, ...options } = this.inTraces;
+    const many = size > 1 ? { "db.operation.batch.size": size } : {};
+    const span = first?.child({ ...options, attributes: { ...attributes, ...many }, links: others });
+    if (span) for (const other of others) other.link(span);
+    return span;
+  }
 
   private answered(): void {
     this.underWay -= 1;

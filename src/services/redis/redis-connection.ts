@@ -1,9 +1,11 @@
 /** The gateway's connection to Redis: short timeouts, never a wait for one that is away, back by itself. */
-import { Batch } from "./batch";
+import { Batch, type AskMany } from "./batch";
 import { Heartbeat, type HeartbeatEvents, type Vitals } from "./heartbeat";
 import { impatience } from "./impatience";
 import { reasonOf } from "./reason-of";
 import { addressText, type RedisAddress } from "./redis-address";
+import { scriptSpan } from "./redis-span";
+import { traced, type Span } from "../telemetry/span";
 import {
   createRedisClient,
   type Listening,
@@ -39,6 +41,9 @@ export interface RedisEvents extends HeartbeatEvents {
   /** Where the calls of a script are told. */
   readonly redisCalls?: (script: string) => CallDurations;
 }
+
+/** A script that is called together with others: a key and its argument, in the work of `span`. */
+export type RedisBatchedScript = (key: string, arg: string, span?: Span) => Promise<unknown>;
 
 /** A channel on which texts may get lost. */
 export interface RedisChannel {
@@ -179,15 +184,18 @@ export class RedisConnection implements AsyncDisposable {
    * Makes a Lua script callable that takes any number of keys with an argument each, and answers with as many values.
    * Calls of one turn of the event loop are sent as one, where all keys are on one server.
    */
-  batchedScript(name: string, lua: string): RedisScript {
+  batchedScript(name: string, lua: string): RedisBatchedScript {
     const run = this.client.batchScript(name, lua);
+    const inTraces = scriptSpan(name);
     if (!run) {
       const single = this.script(name, lua);
-      return async (key, arg = "") => ((await single(key, arg)) as unknown[])[0];
+      return async (key, arg, span) =>
+        ((await traced(span, inTraces, () => single(key, arg), reasonOf)) as unknown[])[0];
     }
     const calls = this.events.redisCalls?.(name);
-    const batch = new Batch((keys, args) => this.ask(keys[0] ?? "", () => run(keys, args), calls));
-    return (key, arg = "") => batch.ask(this.options.keyPrefix + key, String(arg));
+    const askMany: AskMany = (keys, args) => this.ask(keys[0] ?? "", () => run(keys, args), calls);
+    const batch = new Batch(askMany, inTraces, reasonOf);
+    return (key, arg, span) => batch.ask(this.options.keyPrefix + key, arg, span);
   }
 
   /** A pub/sub channel. To be made before the first script is called, as scripts are. */

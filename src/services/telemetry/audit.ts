@@ -43,6 +43,8 @@ export interface AuditRecord {
   /** The client's address. */
   readonly address?: string | undefined;
   readonly requestId?: string | undefined;
+  /** The trace of the request, if it is sampled. */
+  readonly traceId?: string | undefined;
 }
 
 /** Takes records. */

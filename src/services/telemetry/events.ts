@@ -94,6 +94,10 @@ export interface Events {
   readonly issuerUnavailable: (event: { issuer: string; reason: string }) => void;
   /** The directory of users' identities could not be asked. */
   readonly directoryUnavailable: (event: { operation: string; reason: string }) => void;
+  /** The receiver of traces takes no spans, or too few; once per outage. `reason` is a short code. */
+  readonly spansLost: (reason: string) => void;
+  /** It takes them again: how many were lost. */
+  readonly spansSentAgain: (event: { lost: number }) => void;
   /** A fault of ours; returns the id under which the log has it. */
   readonly internalError: (error: unknown) => string;
 }
@@ -214,6 +218,15 @@ export function createEvents(log: Logger): Events {
     },
     directoryUnavailable: (event) => {
       log.warn(event, "the directory of users' identities is unavailable");
+    },
+    spansLost: (reason) => {
+      log.warn(
+        { reason },
+        "spans are lost: the receiver of traces does not take them; told once until it does",
+      );
+    },
+    spansSentAgain: (event) => {
+      log.info(event, "the receiver of traces takes spans again");
     },
     internalError: (error) => {
       const errorId = randomUUID();

@@ -1,5 +1,6 @@
 /** Asks the token store, and makes of one that is away an event instead of an error. */
 import type { Events } from "../telemetry/events";
+import type { Span } from "../telemetry/span";
 import type { TokenKey } from "./token-key";
 import { StoreUnavailable, type CachedToken, type TokenStore } from "./token-store";
 
@@ -16,8 +17,8 @@ export class GuardedStore {
   ) {}
 
   /** What is stored for the key, or why nobody knows: the store is away, or too late to wait for any longer. */
-  read(key: TokenKey): Promise<StoreAnswer<CachedToken | undefined> | "late" | "away"> {
-    return this.store.read(key).then(
+  read(key: TokenKey, span?: Span): Promise<StoreAnswer<CachedToken | undefined> | "late" | "away"> {
+    return this.store.read(key, span).then(
       (value) => ({ value }),
       (error: unknown) => (this.missed("read", error).isLate ? "late" : "away"),
     );

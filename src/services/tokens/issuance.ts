@@ -4,6 +4,7 @@ import { GatewayError } from "../../errors";
 import type { Account, IdentityProvider, IssuedToken } from "../azure/identity-provider";
 import type { Clock } from "../clock";
 import type { Events } from "../telemetry/events";
+import type { Span } from "../telemetry/span";
 import type { GuardedStore } from "./guarded-store";
 import { jitter, pollMs } from "./jitter";
 import type { Moment, Outcome } from "./single-flight";
@@ -26,6 +27,7 @@ export interface Way {
   readonly signal: AbortSignal;
   /** Of whoever asked first. */
   readonly account?: Account | undefined;
+  readonly span?: Span | undefined;
 }
 
 /** The longest that a lease lasts unless it is extended, in milliseconds. */
@@ -63,7 +65,8 @@ export class Issuance {
     for (let superseded = 0; superseded < maxSuperseded;) {
       if (this.owes(key.identityId)) return this.issueUnstored(key, way);
       const asOf = this.moment();
-      const turn = await this.acquire(key, { minLeftMs, whileRevoking: performance.now() >= patienceEnd });
+      const whileRevoking = performance.now() >= patienceEnd;
+      const turn = await this.acquire(key, { minLeftMs, whileRevoking, span: way.span });
       switch (turn?.kind) {
         case undefined:
           return this.issueUnstored(key, way);
@@ -93,23 +96,23 @@ export class Issuance {
   }
 
   /** Replaces `old`, unless somebody else is at it or has done it. True when it was replaced. Rejects as Azure does. */
-  async renew(key: TokenKey, old: CachedToken, signal: AbortSignal): Promise<boolean> {
+  async renew(key: TokenKey, old: CachedToken, signal: AbortSignal, span?: Span): Promise<boolean> {
     // A token that the store may serve for longer than this one is another.
     const minLeftMs = keepMs(old.expiresOn, this.clock.now(), this.minRemainingMs) + 60_000;
-    let turn = await this.acquire(key, { minLeftMs });
+    let turn = await this.acquire(key, { minLeftMs, span });
     if (turn?.kind === "token" && turn.token.expiresOn <= old.expiresOn) {
       // It is this one: the store's clock and ours disagree.
-      turn = await this.acquire(key, { minLeftMs: Infinity });
+      turn = await this.acquire(key, { minLeftMs: Infinity, span });
     }
     if (turn?.kind !== "lease") return false;
-    const way = { force: true, withoutStore: false, signal, background: true };
+    const way = { force: true, withoutStore: false, signal, background: true, span };
     return (await this.issueUnderLease(key, turn.lease, way)) !== undefined;
   }
 
   /** Keeps a token that came with a new identity, whose id nobody else knows yet. */
-  async remember(key: TokenKey, issued: IssuedToken): Promise<void> {
-    const turn = await this.acquire(key, {});
-    if (turn?.kind === "lease") await this.commit(key, turn.lease, issued);
+  async remember(key: TokenKey, issued: IssuedToken, span?: Span): Promise<void> {
+    const turn = await this.acquire(key, { span });
+    if (turn?.kind === "lease") await this.commit(key, turn.lease, issued, span);
   }
 
   /** The store forgets tokens in time by its own clock; this is the gateway's word on it. */
@@ -126,14 +129,14 @@ export class Issuance {
     const beforeAzure = this.moment();
     const issued = await this.extending(key, lease, () => this.issue(key, way)).catch(
       async (error: unknown) => {
-        await this.store.ask("release", (store) => store.release(key, lease));
+        await this.store.ask("release", (store) => store.release(key, lease, way.span));
         throw error;
       },
     );
     // What the store was not told of, its check of the generation cannot know.
     const owing = this.owes(key.identityId);
     const beforeCommit = this.moment();
-    const committed = await this.commit(key, lease, issued);
+    const committed = await this.commit(key, lease, issued, way.span);
     if (committed?.value === "superseded") {
       this.events.tokenSuperseded();
       return undefined;
@@ -151,14 +154,15 @@ export class Issuance {
   }
 
   private issue(key: TokenKey, way: Way & { readonly background?: boolean }) {
-    const { signal, background = false, account } = way;
-    const call = { signal, background, account };
+    const { signal, background = false, account, span } = way;
+    const call = { signal, background, account, span };
     return this.azure.issueToken(key.identityId, key.scopes, key.lifetimeMinutes, call);
   }
 
-  private commit(key: TokenKey, lease: Lease, issued: IssuedToken) {
+  private commit(key: TokenKey, lease: Lease, issued: IssuedToken, span: Span | undefined) {
     const forMs = keepMs(issued.expiresOn, this.clock.now(), this.minRemainingMs);
-    return this.store.ask("commit", (store) => store.commit(key, lease, cachedToken(key, issued), forMs));
+    const value = cachedToken(key, issued);
+    return this.store.ask("commit", (store) => store.commit(key, lease, value, forMs, span));
   }
 
   private async acquire(key: TokenKey, options: Omit<AcquireOptions, "leaseMs">) {

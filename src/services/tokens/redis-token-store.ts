@@ -1,7 +1,9 @@
 /** The token store protocol on Redis, for values that are already sealed. */
 import { hash, randomBytes } from "node:crypto";
 import { reasonOf } from "../redis/reason-of";
-import type { RedisConnection, RedisScript } from "../redis/redis-connection";
+import type { RedisBatchedScript, RedisConnection, RedisScript } from "../redis/redis-connection";
+import { scriptSpan } from "../redis/redis-span";
+import { traced, type Span, type SpanOptions } from "../telemetry/span";
 import * as scripts from "./redis-scripts";
 import { tokenKeyOfField, type TokenKey } from "./token-key";
 import {
@@ -16,13 +18,14 @@ import {
 
 /** {@link TokenStore} shared by every gateway on one Redis. Each method is one round trip. */
 export class RedisTokenStore implements TokenStore<Buffer> {
-  private readonly scripts: Record<keyof typeof scripts, RedisScript>;
+  private readonly reading: RedisBatchedScript;
+  private readonly scripts: Record<Single, RedisScript>;
   /** A hash costs more than to remember it. */
   private readonly keys = new Map<string, string>();
 
   constructor(redis: RedisConnection) {
+    this.reading = redis.batchedScript("acsgwRead", scripts.read);
     this.scripts = {
-      read: redis.batchedScript("acsgwRead", scripts.read),
       list: redis.script("acsgwList", scripts.list),
       // A request that has missed waits for these one after the other.
       acquire: redis.script("acsgwAcquire", scripts.acquire, "atOnce"),
@@ -34,13 +37,17 @@ export class RedisTokenStore implements TokenStore<Buffer> {
     };
   }
 
-  read(key: TokenKey): Promise<Buffer | undefined> {
-    return this.scripts.read(this.keyOf(key.identityId), key.field).then(bufferOrNothing, unavailable);
+  read(key: TokenKey, span?: Span): Promise<Buffer | undefined> {
+    const redisKey = this.keyOf(key.identityId);
+    const answer = span
+      ? traced(span, reading, (part) => this.reading(redisKey, key.field, part), reasonOf)
+      : this.reading(redisKey, key.field);
+    return answer.then(bufferOrNothing, unavailable);
   }
 
   async list(identityIds: readonly string[]): Promise<{ key: TokenKey; value: Buffer }[][]> {
     // One tick's commands leave in one pipeline, so many identities cost one round trip.
-    const answers = await Promise.all(identityIds.map((id) => this.run("list", id)));
+    const answers = await Promise.all(identityIds.map((id) => this.run("list", undefined, id)));
     return answers.map((answer, index) => pairs(identityIds[index] ?? "", answer as Buffer[]));
   }
 
@@ -48,6 +55,7 @@ export class RedisTokenStore implements TokenStore<Buffer> {
     const id = randomId();
     const answer = (await this.run(
       "acquire",
+      options.span,
       key.identityId,
       key.field,
       id,
@@ -70,31 +78,32 @@ export class RedisTokenStore implements TokenStore<Buffer> {
   }
 
   async extend(key: TokenKey, lease: Lease, leaseMs: number): Promise<boolean> {
-    return (await this.run("extend", key.identityId, key.field, lease.id, leaseMs)) === 1;
+    return (await this.run("extend", undefined, key.identityId, key.field, lease.id, leaseMs)) === 1;
   }
 
-  async commit(key: TokenKey, lease: Lease, value: Buffer, keepMs: number): Promise<Committed> {
+  async commit(key: TokenKey, lease: Lease, value: Buffer, keepMs: number, span?: Span): Promise<Committed> {
     const { identityId, field } = key;
     const args = [field, lease.id, lease.generation];
     try {
-      return String(await this.run("commit", identityId, ...args, Math.floor(keepMs), value)) as Committed;
+      const committed = await this.run("commit", span, identityId, ...args, Math.floor(keepMs), value);
+      return String(committed) as Committed;
     } catch (error) {
       if (!(error instanceof StoreUnavailable && error.reason === "OOM")) throw error;
       // A full Redis takes no token, and still knows whether a revocation has overtaken this one.
-      return String(await this.run("release", identityId, ...args)) as Committed;
+      return String(await this.run("release", span, identityId, ...args)) as Committed;
     }
   }
 
-  async release(key: TokenKey, lease: Lease): Promise<void> {
-    await this.run("release", key.identityId, key.field, lease.id, lease.generation);
+  async release(key: TokenKey, lease: Lease, span?: Span): Promise<void> {
+    await this.run("release", span, key.identityId, key.field, lease.id, lease.generation);
   }
 
-  async beginRevocation(identityId: string, revocation: string): Promise<void> {
-    await this.run("beginRevocation", identityId, revocation, pendingRevocationMs, randomId());
+  async beginRevocation(identityId: string, revocation: string, span?: Span): Promise<void> {
+    await this.run("beginRevocation", span, identityId, revocation, pendingRevocationMs, randomId());
   }
 
-  async endRevocation(identityId: string, revocation: string): Promise<void> {
-    await this.run("endRevocation", identityId, revocation, randomId());
+  async endRevocation(identityId: string, revocation: string, span?: Span): Promise<void> {
+    await this.run("endRevocation", span, identityId, revocation, randomId());
   }
 
   private keyOf(identityId: string): string {
@@ -107,13 +116,31 @@ export class RedisTokenStore implements TokenStore<Buffer> {
   }
 
   private run(
-    script: keyof typeof scripts,
+    script: Single,
+    span: Span | undefined,
     identityId: string,
     ...args: (string | number | Buffer)[]
   ): Promise<unknown> {
-    return this.scripts[script](this.keyOf(identityId), ...args).catch(unavailable);
+    const call = () => this.scripts[script](this.keyOf(identityId), ...args);
+    return traced(span, inTraces[script], call, reasonOf).catch(unavailable);
   }
 }
+
+/** The scripts that are called for one identity at a time. */
+type Single = Exclude<keyof typeof scripts, "read">;
+
+/** What a request does that waits for its read, which is one of many in a command. */
+const reading: SpanOptions = { name: "read token", kind: "internal" };
+
+const inTraces: Readonly<Record<Single, SpanOptions>> = {
+  list: scriptSpan("acsgwList"),
+  acquire: scriptSpan("acsgwAcquire"),
+  extend: scriptSpan("acsgwExtend"),
+  commit: scriptSpan("acsgwCommit"),
+  release: scriptSpan("acsgwRelease"),
+  beginRevocation: scriptSpan("acsgwBeginRevocation"),
+  endRevocation: scriptSpan("acsgwEndRevocation"),
+};
 
 function unavailable(error: unknown): never {
   throw new StoreUnavailable(reasonOf(error));

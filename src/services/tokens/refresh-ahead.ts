@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../clock";
 import type { Events } from "../telemetry/events";
+import { during, type Span, type SpanOptions } from "../telemetry/span";
 import type { Issuance } from "./issuance";
 import type { TokenKey } from "./token-key";
 import { renewalDue, renewalThresholdMs } from "./token-lifetime";
@@ -26,8 +27,8 @@ export class RefreshAhead implements AsyncDisposable {
     private readonly minRemainingMs: number,
   ) {}
 
-  /** Begins to renew `token` if it is due. Never waits and never throws. */
-  consider(key: TokenKey, token: CachedToken): void {
+  /** Begins to renew `token` if it is due. Never waits and never throws. `span` is the work that served it. */
+  consider(key: TokenKey, token: CachedToken, span?: Span): void {
     const remainingMs = token.expiresOn - this.clock.now();
     // The common case first: it costs a subtraction.
     if (remainingMs >= renewalThresholdMs(key.lifetimeMinutes, this.minRemainingMs)) return;
@@ -35,7 +36,9 @@ export class RefreshAhead implements AsyncDisposable {
     if (this.closing.signal.aborted) return;
     const fraction = fractionOf(`${key.text} ${token.expiresOn}`);
     if (!renewalDue(remainingMs, key.lifetimeMinutes, this.minRemainingMs, fraction)) return;
-    const renewal = this.renew(key, token).finally(() => this.running.delete(key.text));
+    const renewal = this.renew(key, token, span?.aside(renewing)).finally(() =>
+      this.running.delete(key.text),
+    );
     this.running.set(key.text, renewal);
   }
 
@@ -45,9 +48,11 @@ export class RefreshAhead implements AsyncDisposable {
     await Promise.all(this.running.values());
   }
 
-  private async renew(key: TokenKey, token: CachedToken): Promise<void> {
+  private async renew(key: TokenKey, token: CachedToken, span: Span | undefined): Promise<void> {
+    const { signal } = this.closing;
+    const renew = () => this.issuance.renew(key, token, signal, span);
     try {
-      if (await this.issuance.renew(key, token, this.closing.signal)) {
+      if (await (span ? during(span, renew) : renew())) {
         this.events.tokenRenewed({ outcome: "renewed" });
       }
     } catch {
@@ -58,6 +63,9 @@ export class RefreshAhead implements AsyncDisposable {
     }
   }
 }
+
+/** Nobody waits for it, so it is no part of the request that came to it. */
+const renewing: SpanOptions = { name: "renew token", kind: "internal" };
 
 /** From 0 to 1, the same for the same text. */
 function fractionOf(text: string): number {

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { GatewayError } from "../../errors";
 import type { Events } from "../telemetry/events";
+import type { Span } from "../telemetry/span";
 import type { GuardedStore } from "./guarded-store";
 import { jitter, pollMs } from "./jitter";
 import { newRevocation } from "./token-store";
@@ -30,15 +31,15 @@ export class Revocations {
    * Runs `act`, Azure's part, between the store's two steps. Rejects as `act` does, or with `CACHE_UNAVAILABLE` when
    * Azure has acted and the store could not be told: then this process finishes as soon as it can.
    */
-  async bracket(identityId: string, cause: Cause, act: () => Promise<void>): Promise<void> {
+  async bracket(identityId: string, cause: Cause, act: () => Promise<void>, span?: Span): Promise<void> {
     const revocation = newRevocation();
-    await this.store.ask("beginRevocation", (store) => store.beginRevocation(identityId, revocation));
+    await this.store.ask("beginRevocation", (store) => store.beginRevocation(identityId, revocation, span));
     let confirmed: boolean;
     try {
       await act();
     } finally {
       // After a failure too: a call that timed out may have worked at Azure.
-      confirmed = await this.end(identityId, revocation);
+      confirmed = await this.end(identityId, revocation, span);
     }
     this.events.tokensRevoked({ cause, confirmed });
     this.tell(identityId, cause);
@@ -80,9 +81,9 @@ export class Revocations {
     }
   }
 
-  private async end(identityId: string, revocation: string): Promise<boolean> {
+  private async end(identityId: string, revocation: string, span: Span | undefined): Promise<boolean> {
     for (let attempt = 1; attempt <= endTries; attempt++) {
-      if (await this.tellEnd(identityId, revocation)) return true;
+      if (await this.tellEnd(identityId, revocation, span)) return true;
       if (attempt < endTries) await sleep(jitter(pollMs.max));
     }
     const owed = this.unfinished.get(identityId) ?? new Set();
@@ -96,9 +97,9 @@ export class Revocations {
     return false;
   }
 
-  private async tellEnd(identityId: string, revocation: string): Promise<boolean> {
+  private async tellEnd(identityId: string, revocation: string, span?: Span): Promise<boolean> {
     const told = await this.store.ask("endRevocation", (store) =>
-      store.endRevocation(identityId, revocation),
+      store.endRevocation(identityId, revocation, span),
     );
     return told !== undefined;
   }

@@ -1,5 +1,6 @@
 /** A store of sealed bytes made into a store of open tokens; what does not open is a miss. */
 import type { Events } from "../telemetry/events";
+import type { Span } from "../telemetry/span";
 import type { TokenCipher } from "./token-cipher";
 import { decodeToken, encodeToken } from "./token-codec";
 import type { TokenKey } from "./token-key";
@@ -17,8 +18,8 @@ export class SealedTokenStore implements TokenStore<CachedToken> {
     private readonly events: Pick<Events, "valueDidNotOpen">,
   ) {}
 
-  read(key: TokenKey): Promise<CachedToken | undefined> {
-    return this.store.read(key).then((sealed) => sealed && this.open(sealed, key));
+  read(key: TokenKey, span?: Span): Promise<CachedToken | undefined> {
+    return this.store.read(key, span).then((sealed) => sealed && this.open(sealed, key));
   }
 
   async list(identityIds: readonly string[]): Promise<{ key: TokenKey; value: CachedToken }[][]> {
@@ -45,20 +46,20 @@ export class SealedTokenStore implements TokenStore<CachedToken> {
     return this.store.extend(key, lease, leaseMs);
   }
 
-  commit(key: TokenKey, lease: Lease, value: CachedToken, keepMs: number): Promise<Committed> {
-    return this.store.commit(key, lease, this.cipher.seal(encodeToken(value), key.text), keepMs);
+  commit(key: TokenKey, lease: Lease, value: CachedToken, keepMs: number, span?: Span): Promise<Committed> {
+    return this.store.commit(key, lease, this.cipher.seal(encodeToken(value), key.text), keepMs, span);
   }
 
-  release(key: TokenKey, lease: Lease): Promise<void> {
-    return this.store.release(key, lease);
+  release(key: TokenKey, lease: Lease, span?: Span): Promise<void> {
+    return this.store.release(key, lease, span);
   }
 
-  beginRevocation(identityId: string, revocation: string): Promise<void> {
-    return this.store.beginRevocation(identityId, revocation);
+  beginRevocation(identityId: string, revocation: string, span?: Span): Promise<void> {
+    return this.store.beginRevocation(identityId, revocation, span);
   }
 
-  endRevocation(identityId: string, revocation: string): Promise<void> {
-    return this.store.endRevocation(identityId, revocation);
+  endRevocation(identityId: string, revocation: string, span?: Span): Promise<void> {
+    return this.store.endRevocation(identityId, revocation, span);
   }
 
   private open(sealed: Buffer, key: TokenKey): CachedToken | undefined {

@@ -1,4 +1,5 @@
 /** Lets concurrent callers of one key share one run, and its outcome: success or failure. */
+import { during, traced, type Span, type SpanOptions } from "../telemetry/span";
 
 /** A point in the order of events in this process. Milliseconds are too coarse to order them. */
 export type Moment = number;
@@ -17,13 +18,20 @@ export interface Outcome<T> {
 export interface Flight {
   /** Aborted when every caller of this run has gone. */
   readonly signal: AbortSignal;
+  /** Part of the work of whoever came first, if that is traced. */
+  readonly span: Span | undefined;
 }
 
 interface Seat<T> {
   readonly outcome: Promise<Outcome<T>>;
   readonly gone: AbortController;
+  readonly span: Span | undefined;
   waiting: number;
 }
+
+/** How a run stands in the trace of whoever came first, and in those of the others, which are linked to it. */
+const flying: SpanOptions = { name: "obtain token", kind: "internal" };
+const joining: SpanOptions = { name: "wait for another request's token", kind: "internal" };
 
 /**
  * At most one run per key at a time. A caller that began after the moment of a run's outcome waits for that run all
@@ -47,29 +55,43 @@ export class SingleFlight<T> {
     began: Moment,
     signal: AbortSignal,
     work: (flight: Flight) => Promise<Outcome<T>>,
+    span?: Span,
   ): Promise<T> {
     for (;;) {
-      const others = this.seats.get(key);
-      const { value, asOf } = await this.wait(key, others ?? this.takeOff(key, work), signal);
+      const known = this.seats.get(key);
+      const seat = known ?? this.takeOff(key, work, span);
+      const { value, asOf } =
+        known && span ? await this.join(key, known, signal, span) : await this.wait(key, seat, signal);
       if (began >= asOf) continue;
-      if (others) this.joined();
+      if (known) this.joined();
       return value;
     }
   }
 
-  private takeOff(key: string, work: (flight: Flight) => Promise<Outcome<T>>): Seat<T> {
+  private takeOff(
+    key: string,
+    work: (flight: Flight) => Promise<Outcome<T>>,
+    caller: Span | undefined,
+  ): Seat<T> {
     const gone = new AbortController();
+    const span = caller?.child(flying);
+    const fly = () => work({ signal: gone.signal, span });
     // The run starts in a microtask: `seat` is there by then, and callers of the same tick find it.
     const outcome = Promise.resolve()
-      .then(() => work({ signal: gone.signal }))
+      .then(() => (span ? during(span, fly) : fly()))
       .finally(() => {
         this.clear(key, seat);
       });
     // Every caller may have left by the time it fails.
     outcome.catch(() => undefined);
-    const seat: Seat<T> = { outcome, gone, waiting: 0 };
+    const seat: Seat<T> = { outcome, gone, span, waiting: 0 };
     this.seats.set(key, seat);
     return seat;
+  }
+
+  private join(key: string, seat: Seat<T>, signal: AbortSignal, span: Span): Promise<Outcome<T>> {
+    const options = seat.span ? { ...joining, links: [seat.span] } : joining;
+    return traced(span, options, () => this.wait(key, seat, signal));
   }
 
   private async wait(key: string, seat: Seat<T>, signal: AbortSignal): Promise<Outcome<T>> {

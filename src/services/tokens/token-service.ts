@@ -5,6 +5,7 @@ import type { Clock } from "../clock";
 import { startDeadline } from "../deadline";
 import { checkIdentityId } from "../identities/identity-id";
 import type { Events } from "../telemetry/events";
+import type { Span } from "../telemetry/span";
 import { GuardedStore } from "./guarded-store";
 import { Issuance, type ServedToken } from "./issuance";
 import { RefreshAhead } from "./refresh-ahead";
@@ -89,10 +90,10 @@ export class TokenService implements AsyncDisposable {
       ? !(await this.revocations.settled(key.identityId))
       : false;
     if (!withoutStore && !request.forceRefresh) {
-      const answer = await this.store.read(key);
+      const answer = await this.store.read(key, call.span);
       const cached = typeof answer === "string" ? undefined : answer.value;
       if (cached && this.issuance.isFresh(cached)) {
-        this.refreshAhead.consider(key, cached);
+        this.refreshAhead.consider(key, cached, call.span);
         // Not spread: this is what most requests come to, and V8 makes of a spread an object that outlives them.
         const { token, expiresOn, scopes } = cached;
         return this.served(key, { token, expiresOn, scopes, source: "cache" });
@@ -109,9 +110,10 @@ export class TokenService implements AsyncDisposable {
     scopes: readonly TokenScope[],
     lifetimeMinutes: number,
     issued: IssuedToken,
+    span?: Span,
   ): Promise<void> {
     const key = tokenKey(identityId, scopes, lifetimeMinutes, this.azure.credentialFingerprint);
-    await this.issuance.remember(key, issued);
+    await this.issuance.remember(key, issued, span);
   }
 
   /**
@@ -121,10 +123,11 @@ export class TokenService implements AsyncDisposable {
    */
   async revoke(
     identityId: string,
-    { account }: Pick<CallOptions, "account">,
+    { account, span }: Pick<CallOptions, "account" | "span">,
   ): Promise<{ readonly effectiveBy: number }> {
     checkIdentityId(identityId, "input.identityId");
-    await this.endTokens(identityId, "revocation", () => this.azure.revokeTokens(identityId, { account }));
+    const act = () => this.azure.revokeTokens(identityId, { account, span });
+    await this.endTokens(identityId, "revocation", act, span);
     return { effectiveBy: this.clock.now() + revocationEffectMs };
   }
 
@@ -132,8 +135,8 @@ export class TokenService implements AsyncDisposable {
    * The bracket of a revocation around `act`, Azure's part of it. A caller that leaves does not cancel it: half a
    * revocation helps nobody.
    */
-  async endTokens(identityId: string, cause: Cause, act: () => Promise<void>): Promise<void> {
-    await this.revocations.bracket(identityId, cause, act);
+  async endTokens(identityId: string, cause: Cause, act: () => Promise<void>, span?: Span): Promise<void> {
+    await this.revocations.bracket(identityId, cause, act, span);
   }
 
   /** Tells the store of revocations that it was away for. To be called when it is back. */
@@ -162,7 +165,7 @@ export class TokenService implements AsyncDisposable {
   /** Exchanges a Teams user's Entra token. Never cached: what it answers with belongs to that one Entra token. */
   async exchangeTeamsToken(teams: TeamsUserToken, call: CallOptions): Promise<ServedToken> {
     const issued = await this.withDeadline(call, (signal) =>
-      this.azure.exchangeTeamsToken(teams, { signal, account: call.account }),
+      this.azure.exchangeTeamsToken(teams, { signal, account: call.account, span: call.span }),
     );
     return {
       ...issued,
@@ -186,8 +189,12 @@ export class TokenService implements AsyncDisposable {
     // A forced refresh does not join a plain issuance, which might answer with the very token that is refused.
     const run = force ? `force ${key.text}` : key.text;
     return this.withDeadline(call, (signal) =>
-      this.flights.run(run, began, signal, (flight) =>
-        this.issuance.obtain(key, { force, withoutStore, signal: flight.signal, account: call.account }),
+      this.flights.run(
+        run,
+        began,
+        signal,
+        (flight) => this.issuance.obtain(key, { force, withoutStore, ...flight, account: call.account }),
+        call.span,
       ),
     );
   }

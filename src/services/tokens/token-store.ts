@@ -22,6 +22,7 @@
 import { randomBytes } from "node:crypto";
 import type { TokenKey } from "./token-key";
 import type { TokenScope } from "./token-scope";
+import type { Span } from "../telemetry/span";
 
 /** How long a revocation that never ended keeps tokens from being stored, in milliseconds. */
 export const pendingRevocationMs = 60_000;
@@ -69,12 +70,16 @@ export interface AcquireOptions {
   readonly minLeftMs?: number;
   /** Take the lease even though a revocation is pending; the token will not be stored. */
   readonly whileRevoking?: boolean;
+  readonly span?: Span | undefined;
 }
 
-/** A store of values of type `T`, keyed by {@link TokenKey}. Every method may throw {@link StoreUnavailable}. */
+/**
+ * A store of values of type `T`, keyed by {@link TokenKey}. Every method may throw {@link StoreUnavailable}. A `span` is
+ * the work that the store is asked in.
+ */
 export interface TokenStore<T> {
   /** The token for `key`, if there is one that may still be served. */
-  read(key: TokenKey): Promise<T | undefined>;
+  read(key: TokenKey, span?: Span): Promise<T | undefined>;
   /** What is cached for each identity, in the order asked for. */
   list(identityIds: readonly string[]): Promise<{ key: TokenKey; value: T }[][]>;
   /** Atomically: the token, or the lease, or how long whoever holds it still may. */
@@ -82,13 +87,13 @@ export interface TokenStore<T> {
   /** Makes a lease last `leaseMs` from now on. False when it is no longer held: it ran out, or a revocation ended it. */
   extend(key: TokenKey, lease: Lease, leaseMs: number): Promise<boolean>;
   /** Atomically: stores `value` for `keepMs` and gives the lease back, if the rules above allow it. */
-  commit(key: TokenKey, lease: Lease, value: T, keepMs: number): Promise<Committed>;
+  commit(key: TokenKey, lease: Lease, value: T, keepMs: number, span?: Span): Promise<Committed>;
   /** Gives the lease back after a failed issuance; does nothing when it is no longer held. */
-  release(key: TokenKey, lease: Lease): Promise<void>;
+  release(key: TokenKey, lease: Lease, span?: Span): Promise<void>;
   /** Step one of a revocation. Its caller makes up the id, to end by it even a begin whose answer was lost. */
-  beginRevocation(identityId: string, revocation: string): Promise<void>;
+  beginRevocation(identityId: string, revocation: string, span?: Span): Promise<void>;
   /** Last step of a revocation; may be called again, and without a begin that succeeded. */
-  endRevocation(identityId: string, revocation: string): Promise<void>;
+  endRevocation(identityId: string, revocation: string, span?: Span): Promise<void>;
 }
 
 /** The store could not be asked, or did not answer in time. `reason` is a short code, never a stored value. */

@@ -174,11 +174,11 @@ export class UserIdentities {
     owner: Owner,
     claim: string,
     options: IdentityOptions,
-    { account }: CallOptions,
+    { account, span }: CallOptions,
   ): Promise<string | undefined> {
     try {
       const keep = (identityId: string) => this.keep(owner, claim, identityId, options);
-      const { identityId } = await this.create({}, { keep, account });
+      const { identityId } = await this.create({}, { keep, account, span });
       this.onMade(owner, identityId);
       return identityId;
     } catch (error) {
