@@ -26,6 +26,8 @@ export interface Config {
     readonly requestTimeoutMs: number;
     readonly headersTimeoutMs: number;
     readonly keepAliveTimeoutMs: number;
+    /** Between SIGTERM and the closing of the port. */
+    readonly drainDelayMs: number;
     readonly drainTimeoutMs: number;
     /** The longest that an operation may take as a whole. */
     readonly operationTimeoutMs: number;
@@ -167,7 +169,9 @@ function toConfig(v: Variables, environment: Environment): Config {
       headersTimeoutMs: 10_000,
       // Longer than the idle time of common load balancers (60 s), which would else reuse a connection being closed.
       keepAliveTimeoutMs: 65_000,
-      drainTimeoutMs: 20_000,
+      // As long as Kubernetes and common load balancers take to learn of it.
+      drainDelayMs: v.DRAIN_DELAY_MS ?? (production ? 5_000 : 0),
+      drainTimeoutMs: v.DRAIN_TIMEOUT_MS,
       operationTimeoutMs: v.OPERATION_TIMEOUT_MS,
       maxConnections: v.MAX_CONNECTIONS,
       trustedProxies: v.TRUSTED_PROXIES ?? [],

@@ -1,6 +1,7 @@
 /** The composition root: builds every part from Config, and closes them in reverse. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ApolloServer } from "@apollo/server";
 import {
   ApolloServerPluginCacheControlDisabled,
@@ -39,6 +40,7 @@ import { graphqlPath, HttpServer } from "./server/http-server";
 import { readOperationList, type OperationList } from "./server/operation-list";
 import { sandbox } from "./server/sandbox";
 import { Subscriptions } from "./server/subscriptions";
+import type { CallerAuthenticator } from "./services/access/caller-authenticator";
 import type { KeyTimings } from "./services/access/issuer-keys";
 import { AcsIdentityProvider } from "./services/azure/acs-identity-provider";
 import { UpstreamBudget, type BudgetOptions } from "./services/azure/upstream-budget";
@@ -51,7 +53,7 @@ import { IdentityService } from "./services/identities/identity-service";
 import { RedisConnection } from "./services/redis/redis-connection";
 import { createAudit, type Audit } from "./services/telemetry/audit";
 import { createEvents, type Events } from "./services/telemetry/events";
-import { readiness } from "./services/telemetry/health";
+import { PartsHealth, type ReadState } from "./services/telemetry/health";
 import { createLogger } from "./services/telemetry/logger";
 import { FileKeyRing, fixedKeyRing, type KeyRing } from "./services/tokens/key-ring";
 import { MemoryTokenStore } from "./services/tokens/memory-token-store";
@@ -87,6 +89,9 @@ export interface Parts {
   readonly feed: FeedLimits;
 }
 
+/** A gateway counts as started when a connection to Azure is there, or after so many milliseconds without one. */
+const warmMs = 2_000;
+
 /** A gateway that was built and does not listen yet. Disposing of it finishes requests in flight first. */
 export interface Gateway extends AsyncDisposable {
   /** Listens. Rejects with Node's error (`EADDRINUSE`, `EACCES` …). */
@@ -96,6 +101,8 @@ export interface Gateway extends AsyncDisposable {
     /** The server's address, without a path. */
     readonly origin: string;
   }>;
+  /** From now on it is not ready, and each answer is its connection's last; everything is still served, for `delayMs`. */
+  drain(delayMs: number): void;
   /** The schema as SDL, with its federation directives. */
   readonly typeDefs: string;
 }
@@ -186,6 +193,8 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   });
   const { operationTimeoutMs = config.http.operationTimeoutMs, operationList = operationListOf(config) } =
     parts;
+  const health = closing.add(new PartsHealth(clock, statesOf({ redis, azure, users, callers })));
+  const startup = { isOver: false };
   const http = new HttpServer<RequestContext>(
     { ...config.http, operationTimeoutMs },
     {
@@ -195,7 +204,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
       compiled,
       context: (request, info) => requestContext(credentialsOf(request.headers), info, contextParts),
       pages: config.explorer ? [explorer] : [],
-      health: { ready: () => Promise.resolve(readiness(redis)) },
+      health: { ready: () => health.readiness(), started: () => startup.isOver },
       onError: events.internalError,
       beforeAnswers: () => {
         audit.flush();
@@ -205,11 +214,18 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   );
   closing.add({ [Symbol.asyncDispose]: () => http.close() });
   const start = async () => {
-    void azure.warm();
+    const warm = azure.warm();
     const { url: origin } = await http.start();
+    // Everything else was there before it listened. Azure may be away: then it is tried by whoever needs it.
+    const patience = sleep(warmMs, undefined, { ref: false });
+    void Promise.race([warm, patience]).then(() => (startup.isOver = true));
     return { origin, url: origin + graphqlPath };
   };
-  return { typeDefs, start, [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose]() };
+  const drain = (delayMs: number) => {
+    if (delayMs > 0) events.draining({ delayMs });
+    http.drain();
+  };
+  return { typeDefs, start, drain, [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose]() };
 }
 
 /** The schema as SDL without building a gateway: resolvers are asked nothing while they are described. */
@@ -227,6 +243,22 @@ function describeApi(tokens: TokenService, identities: IdentityLife, own: OwnIde
     new RevocationResolver(),
   ];
   return buildGatewaySchema(resolvers, accessRules, { Identity: identityByReference });
+}
+
+/** The parts that the gateway can do without for a while, by what each is called where health is told. */
+function statesOf(parts: {
+  readonly redis: RedisConnection | undefined;
+  readonly azure: AcsIdentityProvider;
+  readonly users: UserIdentities | undefined;
+  readonly callers: CallerAuthenticator;
+}): Record<string, ReadState> {
+  const { redis, azure, users, callers } = parts;
+  return {
+    azure: () => (azure.isFailing ? "failing" : "ok"),
+    ...(redis && { redis: () => redis.vitals().status }),
+    ...(users && { directory: () => (users.isAway ? "away" : "ok") }),
+    ...(callers.issuerKeys && { issuers: () => callers.issuerKeys ?? "ok" }),
+  };
 }
 
 function operationListOf({ operations: { file, onlyListed } }: Config): OperationList | undefined {

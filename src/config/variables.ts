@@ -160,6 +160,14 @@ export const variables = z.object({
     .optional()
     .describe("where [the audit](access.md#the-audit) goes: `stdout`, `stderr`, `off` or a file"),
   CORS_ORIGINS: origins.optional().describe("browser origins that may call, separated by commas, or `*`"),
+  DRAIN_DELAY_MS: wholeNumber(0, 300_000)
+    .optional()
+    .describe(
+      "how long a gateway that gets SIGTERM says `draining` and serves on, until load balancers send it nothing more, 0 to 300000; see [draining](operations.md#health-and-draining). Ctrl-C does not wait",
+    ),
+  DRAIN_TIMEOUT_MS: wholeNumber(100, 300_000)
+    .default(20_000)
+    .describe("after that, the longest that requests in flight may take to finish, 100 to 300000"),
   BODY_LIMIT_BYTES: wholeNumber(1_024, 10_485_760)
     .default(102_400)
     .describe("the largest request body, 1024 to 10485760"),
@@ -182,7 +190,7 @@ export function isProduction(environment: { readonly NODE_ENV?: string | undefin
 
 /** What starts like one of ours: a misspelled variable is the commonest fault. */
 const ours =
-  /^(ACS_|API_KEYS|DEVELOPMENT_API|REDIS_(URL|TIMEOUT|KEY|SENTINEL)|TOKEN_ENCRYPTION|MIN_REMAINING|MAX_CACHED|CORS_ORIGIN|BODY_LIMIT|OIDC_|DATABASE_URL|DIRECTORY_|MAX_DEVICES|CALLER_|ADDRESS_|TRUSTED_PROX|TLS_(CERT|KEY)|MAX_CONNECTIONS|OPERATIONS?_|ONLY_LISTED|AUDIT_LOG)/;
+  /^(ACS_|API_KEYS|DEVELOPMENT_API|REDIS_(URL|TIMEOUT|KEY|SENTINEL)|TOKEN_ENCRYPTION|MIN_REMAINING|MAX_CACHED|CORS_ORIGIN|BODY_LIMIT|OIDC_|DATABASE_URL|DIRECTORY_|MAX_DEVICES|CALLER_|ADDRESS_|TRUSTED_PROX|TLS_(CERT|KEY)|MAX_CONNECTIONS|OPERATIONS?_|ONLY_LISTED|AUDIT_LOG|DRAIN_|LOG_REQUEST)/;
 /** What Kubernetes sets for a service that is called like ours. */
 const foreign = /^ACS_(TOKEN_GATEWAY_)?(SERVICE_|PORT($|_))/;
 
@@ -205,6 +213,7 @@ const otherwise: Partial<Record<keyof Variables, string>> = {
   HOST: "127.0.0.1; in production 0.0.0.0",
   CORS_ORIGINS: "none",
   TRUSTED_PROXIES: "none",
+  DRAIN_DELAY_MS: "0; in production 5000",
   EXPLORER: "true; in production false",
 };
 

@@ -1,8 +1,9 @@
 /** The door: listens, routes each request to /graphql, the health checks or a page, and drains before it closes. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import { Server as NetServer, type AddressInfo, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { BaseContext } from "@apollo/server";
 import { GatewayError } from "../errors";
 import type { Events } from "../services/telemetry/events";
@@ -248,11 +249,14 @@ export class HttpServer<TContext extends BaseContext> {
     this.drain();
     const unwatched = this.#watched?.[Symbol.asyncDispose]();
     const closed = new Promise<void>((resolve) => {
-      // The only error is that it does not listen.
-      this.#server.close(() => {
+      // Not HTTP's own way to close, which cuts idle connections at once. The only error is that it does not listen.
+      NetServer.prototype.close.call(this.#server, () => {
         resolve();
       });
     });
+    // What has arrived by now on a connection that looks idle is read in the meantime, and answered.
+    await nextTurn();
+    await nextTurn();
     this.#server.closeIdleConnections();
     // A stream would last for as long as its client is there.
     this.parts.subscriptions.end();
@@ -270,6 +274,8 @@ export class HttpServer<TContext extends BaseContext> {
     this.#server.closeAllConnections();
     for (const socket of this.#sockets) socket.destroy();
     await closed;
+    // HTTP's own way, for what else it ends.
+    this.#server.close();
     await unwatched;
   }
 

@@ -41,6 +41,11 @@ export class UpstreamCalls {
     private readonly events: Pick<Events, "upstreamCall">,
   ) {}
 
+  /** Whether Azure has failed so often that it is given a moment. */
+  get isHeldBack(): boolean {
+    return this.breaker.isOpen;
+  }
+
   /** Throws {@link UpstreamFailure}, or a `GatewayError` when nothing was sent: budget used up, circuit open. */
   async run<T>(operation: Operation, call: CallOptions, patience: Patience, send: Send<T>): Promise<T> {
     call.account?.charge();
