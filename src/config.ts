@@ -12,6 +12,7 @@ import type { OidcIssuer } from "./services/access/oidc-issuer";
 import { allRights } from "./services/access/rights";
 import type { RedisAddress } from "./services/redis/redis-address";
 import type { LogLevel } from "./services/telemetry/logger";
+import type { LoggedRequests } from "./services/telemetry/request-log";
 import type { EncryptionKey } from "./services/tokens/encryption-keys";
 import { tokenScopes } from "./services/tokens/token-scope";
 
@@ -94,6 +95,7 @@ export interface Config {
   readonly audit: "stdout" | "stderr" | "off" | { readonly file: string };
   readonly explorer: boolean;
   readonly logLevel: LogLevel;
+  readonly logRequests: LoggedRequests;
 }
 
 /** The environment does not describe a gateway. The message is for the operator, lists everything and ends in a hint. */
@@ -234,6 +236,7 @@ function toConfig(v: Variables, environment: Environment): Config {
     audit: v.AUDIT_LOG ?? (production ? "stdout" : "off"),
     explorer: v.EXPLORER ?? !production,
     logLevel: v.LOG_LEVEL,
+    logRequests: v.LOG_REQUESTS ?? (production ? "all" : "errors"),
   };
 }
 

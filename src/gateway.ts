@@ -11,6 +11,7 @@ import {
 import {
   callerAuthenticator,
   credentialsOf,
+  operatorOf,
   requestLimits,
   userIdentities,
   type DirectoryPace,
@@ -19,6 +20,7 @@ import { ClosingList } from "./closing-list";
 import { CompiledOperations } from "./compiled/compiled-operations";
 import { replayOutcomes } from "./compiled/recorded-outcomes";
 import type { Config } from "./config";
+import { secretsIn } from "./config/secrets";
 import { packageRoot } from "./package-root";
 import { accessRules, mayReadSchema } from "./resolvers/access-rules";
 import { identityByReference, IdentityResolver } from "./resolvers/identity-resolver";
@@ -37,6 +39,8 @@ import { defaultOperationLimits, limitRules, type OperationLimits } from "./sche
 import { addressGroup } from "./server/client-address";
 import { Explorer } from "./server/explorer";
 import { graphqlPath, HttpServer } from "./server/http-server";
+import { LogLevelPage } from "./server/log-level-page";
+import { OperationLabels } from "./server/operation-labels";
 import { readOperationList, type OperationList } from "./server/operation-list";
 import { sandbox } from "./server/sandbox";
 import { Subscriptions } from "./server/subscriptions";
@@ -54,7 +58,10 @@ import { RedisConnection } from "./services/redis/redis-connection";
 import { createAudit, type Audit } from "./services/telemetry/audit";
 import { createEvents, type Events } from "./services/telemetry/events";
 import { PartsHealth, type ReadState } from "./services/telemetry/health";
-import { createLogger } from "./services/telemetry/logger";
+import { LogLevelSwitch } from "./services/telemetry/log-level";
+import { createLogger, fileDestination, type DestinationStream } from "./services/telemetry/logger";
+import { RequestLog } from "./services/telemetry/request-log";
+import { scrubber } from "./services/telemetry/scrub";
 import { FileKeyRing, fixedKeyRing, type KeyRing } from "./services/tokens/key-ring";
 import { MemoryTokenStore } from "./services/tokens/memory-token-store";
 import { RedisTokenStore } from "./services/tokens/redis-token-store";
@@ -68,6 +75,8 @@ import type { CachedToken, TokenStore } from "./services/tokens/token-store";
 export interface Parts {
   readonly clock: Clock;
   readonly events: Events;
+  /** Where the log goes. */
+  readonly stderr: DestinationStream;
   /** Azure's limits on a smaller scale. */
   readonly budget: Partial<BudgetOptions>;
   /** How soon creates that nobody was told of are swept. */
@@ -120,8 +129,16 @@ export async function createGateway(config: Config, parts: Partial<Parts> = {}):
 
 async function build(config: Config, parts: Partial<Parts>, closing: ClosingList): Promise<Gateway> {
   const clock = parts.clock ?? systemClock;
-  const events = parts.events ?? createEvents(createLogger(config.logLevel));
-  const audit = parts.audit ?? createAudit(config.audit, clock);
+  const clean = scrubber(secretsIn(config));
+  const stderr = parts.stderr ?? fileDestination(2);
+  const log = createLogger(config.logLevel, stderr, { clean });
+  const level = closing.add(new LogLevelSwitch(log, config.logLevel, clock));
+  const events = parts.events ?? createEvents(log);
+  // Tests that bring events along see what they want of the log in them.
+  const isLogged = parts.events === undefined || parts.stderr !== undefined;
+  const requestLog = new RequestLog(isLogged ? config.logRequests : "off", log, stderr, clean, clock);
+  const audit =
+    parts.audit ?? createAudit(config.audit, clock, config.audit === "stderr" ? stderr : undefined);
   const around = { config, clock, events, closing };
   const redis = config.redis && closing.add(await RedisConnection.connect(config.redis, events));
   const azure = closing.add(await identityProvider(config, redis, clock, events, parts));
@@ -160,6 +177,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   const formatError = presentErrors(events, !config.production);
   // Half of the connections are left to those who ask and go.
   const subscriptions = new Subscriptions(formatError, Math.ceil(config.http.maxConnections / 2));
+  const labels = new OperationLabels();
   const apollo = new ApolloServer<RequestContext>({
     schema,
     formatError,
@@ -174,6 +192,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     validationRules: [knownOperationTypes, ...limitRules(operationLimits)],
     plugins: [
       costLimit(schema, operationLimits.maxCost),
+      labels.plugin<RequestContext>(),
       subscriptions.plugin<RequestContext>(),
       ...(compiled ? [compiled.plugin<RequestContext>()] : []),
       // Nothing may be cached here; the plugin would put a layer around every field's resolver.
@@ -203,11 +222,29 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
       subscriptions,
       compiled,
       context: (request, info) => requestContext(credentialsOf(request.headers), info, contextParts),
-      pages: config.explorer ? [explorer] : [],
+      labels,
+      pages: [new LogLevelPage(level, operatorOf(contextParts)), ...(config.explorer ? [explorer] : [])],
       health: { ready: () => health.readiness(), started: () => startup.isOver },
       onError: events.internalError,
       beforeAnswers: () => {
         audit.flush();
+        requestLog.flush();
+      },
+      onAnswer: ({ exchange, status, outcome, durationMs, bytes }) => {
+        if (!requestLog.wants(outcome, exchange.path)) return;
+        requestLog.record({
+          id: exchange.id,
+          method: exchange.request.method ?? "",
+          path: exchange.path,
+          operation: exchange.operation,
+          operationName: exchange.operationName,
+          outcome,
+          status,
+          durationMs,
+          caller: exchange.caller,
+          address: exchange.address,
+          bytes,
+        });
       },
       events,
     },

@@ -1,7 +1,8 @@
 /** Nothing secret reaches the log, whatever part of an error or a message it stands in. */
 import { expect, it } from "@jest/globals";
 import { createEvents } from "../src/services/telemetry/events";
-import { createLogger, scrub } from "../src/services/telemetry/logger";
+import { createLogger } from "../src/services/telemetry/logger";
+import { scrub } from "../src/services/telemetry/scrub";
 
 const token = "eyJhbGciOiJSUzI1NiJ9.eyJza3lwZWlkIjoiYWNzOngifQ.c2lnbmF0dXJl-_";
 const connection = "endpoint=https://contoso.communication.azure.com/;accesskey=dG9wc2VjcmV0a2V5==";

@@ -1,6 +1,7 @@
 /** Compiles an operation of a valid document into a function that runs it, without graphql-js and Apollo Server. */
 import { OperationTypeNode, type DocumentNode, type OperationDefinitionNode } from "graphql";
 import type { GatewaySchema } from "../schema/build-schema";
+import { operationLabel } from "../schema/operation-label";
 import { compileVariables, unfit, type CoerceVariables, type Values } from "./input-values";
 import { NotCompilable } from "./not-compilable";
 import { Unwritable } from "./output-text";
@@ -10,6 +11,8 @@ import { fragmentsOf, selectedFields } from "./selected-fields";
 
 /** An operation that is ready to run. */
 export interface CompiledOperation {
+  /** What it is called in the log. */
+  readonly label: string;
   /**
    * The answer, as Apollo Server would write it; undefined if it has anything but data, for Apollo Server to write:
    * it must be given the same context, in which it finds what has been done already.
@@ -28,13 +31,15 @@ export function compileOperation(
   if (!type || isSubscription || operation.directives?.length) return undefined;
   try {
     const fragments = fragmentsOf(document);
-    const roots = [...selectedFields(type, [operation.selectionSet], fragments)].map(
+    const fields = [...selectedFields(type, [operation.selectionSet], fragments)];
+    const roots = fields.map(
       ([key, nodes], index) => new RootField(key, nodes, index === 0, { type, direct, fragments }),
     );
+    const label = operationLabel(fields.map(([, [node]]) => node?.name.value ?? ""));
     const coerce = compileVariables(schema, operation.variableDefinitions ?? []);
     const [first] = roots;
-    if (first && roots.length === 1) return new OneField(coerce, first);
-    return new SeveralFields(coerce, roots, operation.operation === OperationTypeNode.MUTATION);
+    if (first && roots.length === 1) return new OneField(label, coerce, first);
+    return new SeveralFields(label, coerce, roots, operation.operation === OperationTypeNode.MUTATION);
   } catch (error) {
     if (error instanceof NotCompilable) return undefined;
     throw error;
@@ -44,6 +49,7 @@ export function compileOperation(
 /** What nearly all operations are. */
 class OneField implements CompiledOperation {
   constructor(
+    readonly label: string,
     private readonly coerce: CoerceVariables,
     private readonly root: RootField,
   ) {}
@@ -64,6 +70,7 @@ class OneField implements CompiledOperation {
 
 class SeveralFields implements CompiledOperation {
   constructor(
+    readonly label: string,
     private readonly coerce: CoerceVariables,
     private readonly roots: readonly RootField[],
     /** Mutations wait for each other, queries do not. */

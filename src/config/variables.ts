@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { defaultIssuances } from "../services/azure/upstream-operation";
 import { logLevels } from "../services/telemetry/logger";
+import { loggedRequests } from "../services/telemetry/request-log";
 import {
   apiKeys,
   apiKeysFile,
@@ -174,10 +175,18 @@ export const variables = z.object({
   EXPLORER: yesOrNo
     .optional()
     .describe("serve `/explorer` and Apollo Sandbox; in production introspection too"),
+  LOG_REQUESTS: z
+    .enum(loggedRequests, `must be one of ${loggedRequests.join(", ")}`)
+    .optional()
+    .describe(
+      "which requests have [a line in the log](operations.md#logs): all, errors (those that were not answered with success) or off",
+    ),
   LOG_LEVEL: z
     .enum(logLevels, `must be one of ${logLevels.join(", ")}`)
     .default("info")
-    .describe("fatal, error, warn, info, debug, trace or silent. The log is JSON lines on stderr"),
+    .describe(
+      "fatal, error, warn, info, debug, trace or silent; [another one for a time](operations.md#logs) while it runs. The log is JSON lines on stderr",
+    ),
 });
 
 /** The values of all variables. */
@@ -210,6 +219,7 @@ const otherwise: Partial<Record<keyof Variables, string>> = {
   DIRECTORY_PATH: "`.acs-token-gateway`",
   TOKEN_ENCRYPTION_KEYS: "made up at each start",
   REDIS_KEY_PREFIX: "`acsgw:`",
+  LOG_REQUESTS: "errors; in production all",
   HOST: "127.0.0.1; in production 0.0.0.0",
   CORS_ORIGINS: "none",
   TRUSTED_PROXIES: "none",

@@ -7,6 +7,7 @@ import type { RequestLimits } from "../services/access/request-limits";
 import type { Owner } from "../services/identities/directory/user-identities";
 import type { CreateCall } from "../services/identities/identity-service";
 import type { Actor, Audit, AuditedAction, AuditRecord } from "../services/telemetry/audit";
+import type { RequestCaller } from "../services/telemetry/request-log";
 import type { CachedTokenSummary, TokenService } from "../services/tokens/token-service";
 import type { Target } from "./own-identity";
 import type { RevocationFeed } from "./revocation-feed";
@@ -22,6 +23,8 @@ export interface AnsweredRequest {
   readonly signal: AbortSignal;
   /** Resolves when the exchange is over: whether the client was sent an answer with data. */
   readonly answered: Promise<boolean>;
+  /** Who is calling, for the log of requests. */
+  caller?: RequestCaller | undefined;
 }
 
 /** What an audited action is about; filled in as it becomes known. */
@@ -71,6 +74,7 @@ export function requestContext(
   parts: ContextParts,
 ): RequestContext | Promise<RequestContext> {
   const made = (caller: Caller | undefined) => {
+    request.caller = caller;
     if (caller) parts.limits.admitCaller(caller);
     return new Request(caller, request, parts);
   };

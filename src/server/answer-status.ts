@@ -5,6 +5,15 @@ interface Answer {
   readonly errors: readonly { readonly extensions?: { readonly code?: unknown; http?: unknown } }[];
 }
 
+/** What is sent for an answer. */
+export interface AnswerToSend {
+  readonly status: number;
+  readonly text: string;
+  readonly hasData: boolean;
+  /** `ok`, or the code of the first error. */
+  readonly outcome: string;
+}
+
 /** Statuses by which `application/json` says nothing more than "see errors". */
 const sayNothing = new Set([400, 404, 409]);
 
@@ -19,16 +28,13 @@ const sayNothing = new Set([400, 404, 409]);
  * @param status what Apollo Server chose, from `extensions.http` of the errors.
  * @param text the answer as JSON. Apollo Server writes `errors` first, so answers without errors are not parsed.
  */
-export function statusOfAnswer(
-  status: number,
-  contentType: string,
-  text: string,
-): { readonly status: number; readonly text: string; readonly hasData: boolean } {
-  if (!text.startsWith('{"errors":')) return { status, text, hasData: true };
+export function statusOfAnswer(status: number, contentType: string, text: string): AnswerToSend {
+  if (!text.startsWith('{"errors":')) return { status, text, hasData: true, outcome: "ok" };
   const answer = JSON.parse(text) as Answer;
   const clean = withoutHttp(answer) ? JSON.stringify(answer) + "\n" : text;
-  if (hasSomeData(answer)) return { status: 200, text: clean, hasData: true };
-  return { status: statusWithoutData(status, contentType, answer), text: clean, hasData: false };
+  const outcome = outcomeOf(answer);
+  if (hasSomeData(answer)) return { status: 200, text: clean, hasData: true, outcome };
+  return { status: statusWithoutData(status, contentType, answer), text: clean, hasData: false, outcome };
 }
 
 function statusWithoutData(status: number, contentType: string, answer: Answer): number {
@@ -44,6 +50,12 @@ function hasSomeData({ data }: Answer): boolean {
 
 function isNothing(value: unknown): boolean {
   return value === null || (Array.isArray(value) && value.length > 0 && value.every(isNothing));
+}
+
+/** Codes are ours or Apollo Server's; what is not of their form is no code. */
+function outcomeOf({ errors: [first] }: Answer): string {
+  const code = first?.extensions?.code;
+  return typeof code === "string" && /^[A-Z][A-Z_]{0,63}$/.test(code) ? code : "ERROR";
 }
 
 function hasCode(answer: Answer, code: string): boolean {

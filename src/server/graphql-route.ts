@@ -7,6 +7,7 @@ import type { Cors } from "./cors";
 import { Deadlines } from "./deadlines";
 import type { Exchange, RequestInfo } from "./exchange";
 import { HttpRefusal, refusalBody } from "./http-refusal";
+import type { OperationLabels } from "./operation-labels";
 import type { OperationList, SentOperation } from "./operation-list";
 import { readJsonObject } from "./request-body";
 import { forPageOf, sandboxPolicy } from "./sandbox";
@@ -32,6 +33,8 @@ export interface GraphqlParts<TContext extends BaseContext> {
   /** The operations that clients may name instead of sending them; without it they send them all. */
   readonly operationList?: OperationList | undefined;
   readonly subscriptions: Subscriptions;
+  /** What the operations are called that Apollo Server answers; without it the log does not say. */
+  readonly labels?: OperationLabels | undefined;
   /** Operations that can be answered past Apollo Server; without them it answers them all. */
   readonly compiled?: RunnableOperations | undefined;
 }
@@ -85,6 +88,10 @@ export class GraphqlRoute<TContext extends BaseContext> {
     const { operationList } = this.parts;
     const toRun = operationList ? operationList.resolve(sent) : sent;
     const short = this.#shortWay?.find(toRun, request);
+    if (short) {
+      exchange.operation = short.operation.label;
+      exchange.operationName = short.operationName;
+    }
     const running = short ? this.#runShort(exchange, toRun, short) : this.#run(exchange, toRun);
     const deadline = this.#deadlines.start(() => {
       exchange.expire();
@@ -115,6 +122,9 @@ export class GraphqlRoute<TContext extends BaseContext> {
     const result = await forPageOf(exchange.request, () =>
       this.parts.apollo.executeHTTPGraphQLRequest({ httpGraphQLRequest, context }),
     );
+    const names = this.parts.labels?.of(httpGraphQLRequest);
+    exchange.operation = names?.label;
+    exchange.operationName = names?.name;
     return { result, events: this.parts.subscriptions.eventsFor(httpGraphQLRequest) };
   }
 
@@ -138,7 +148,7 @@ export class GraphqlRoute<TContext extends BaseContext> {
   #answerShort(exchange: Exchange, text: string, contentType: string): void {
     const headers = exchange.headers(contentType);
     this.cors.allow(exchange.request, headers);
-    exchange.answer(200, headers, text, true);
+    exchange.answer(200, headers, text, "ok", true);
   }
 
   #answer(exchange: Exchange, result: HTTPGraphQLResponse): void {
@@ -151,16 +161,16 @@ export class GraphqlRoute<TContext extends BaseContext> {
     if (contentType.includes("json") && mustStream(request.headers.accept)) {
       // GraphQL over SSE: whoever takes nothing but events is told as one what is wrong, too.
       const headers = this.#eventHeaders(exchange);
-      exchange.answer(200, headers, asEvents(answer.text), answer.hasData);
+      exchange.answer(200, headers, asEvents(answer.text), answer.outcome, answer.hasData);
       return;
     }
-    const { status, text, hasData } = answer;
+    const { status, text, hasData, outcome } = answer;
     if (request.method === "POST" && status === 200 && hasData) this.#shortWay?.learn(request, contentType);
     const policy = contentType.startsWith("text/html") ? sandboxPolicy(text) : undefined;
     const headers = exchange.headers(contentType, policy);
     for (const [name, value] of result.headers) if (!ownHeaders.has(name)) headers.push(name, value);
     this.cors.allow(request, headers);
-    exchange.answer(status, headers, text, hasData);
+    exchange.answer(status, headers, text, outcome, hasData);
   }
 
   #stream(exchange: Exchange, events: Results): Promise<void> {
@@ -183,7 +193,7 @@ export class GraphqlRoute<TContext extends BaseContext> {
     );
     const headers = exchange.headers("application/json; charset=utf-8");
     this.cors.allow(exchange.request, headers);
-    exchange.answer(refusal.status, headers, refusalBody(refusal));
+    exchange.answer(refusal.status, headers, refusalBody(refusal), refusal.code);
   }
 
   async #context(exchange: Exchange): Promise<TContext> {

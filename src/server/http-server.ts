@@ -10,7 +10,7 @@ import type { Events } from "../services/telemetry/events";
 import { answerBrokenRequest, refuseOnSocket } from "./broken-requests";
 import { clientAddress } from "./client-address";
 import { Cors, type CorsOrigins } from "./cors";
-import { Exchange, type ExchangeSurroundings } from "./exchange";
+import { Exchange, type Answered, type ExchangeSurroundings } from "./exchange";
 import { GraphqlRoute, type GraphqlOptions, type GraphqlParts } from "./graphql-route";
 import { HttpRefusal, refusalBody } from "./http-refusal";
 import { OperationalRoutes, type Health } from "./operational-routes";
@@ -66,6 +66,8 @@ export interface HttpParts<TContext extends BaseContext> extends GraphqlParts<TC
   readonly pages?: readonly Page[];
   /** Told of faults of this process. Returns the id under which the log tells the cause; the client is shown it. */
   readonly onError: (error: unknown, requestId: string) => string;
+  /** Told of each request that is answered, before its answer is sent. */
+  readonly onAnswer?: (answered: Answered) => void;
   /** Called before answers are sent, once for all that are sent together. */
   readonly beforeAnswers?: () => void;
   readonly events: TlsEvents & Pick<Events, "proxyNotTrusted">;
@@ -126,7 +128,8 @@ export class HttpServer<TContext extends BaseContext> {
     const refuse = (exchange: Exchange, error: unknown) => {
       this.#refuse(exchange, error);
     };
-    this.#around = { closing, headers, addressOf, outbox, refuse };
+    const onAnswer = parts.onAnswer ?? (() => undefined);
+    this.#around = { closing, headers, addressOf, outbox, refuse, onAnswer };
     this.#cors = new Cors(options.corsOrigins);
     this.#graphql = new GraphqlRoute(parts, this.#cors, options);
     this.#pages = [
@@ -301,6 +304,9 @@ export class HttpServer<TContext extends BaseContext> {
     };
     const exchange = new Exchange(request, response, this.#around);
     const over = (): void => {
+      // What has written its answer itself: pages and streams.
+      const { statusCode } = response;
+      exchange.over(statusCode, statusCode < 400 ? "ok" : `HTTP_${statusCode}`);
       if (response.destroyed) done();
       else response.once("close", done);
     };
@@ -342,7 +348,10 @@ export class HttpServer<TContext extends BaseContext> {
   }
 
   #refuse(exchange: Exchange, error: unknown): void {
-    if (error instanceof ClientGone) return;
+    if (error instanceof ClientGone) {
+      exchange.over(0, "CLIENT_GONE");
+      return;
+    }
     const headers = exchange.headers("application/json; charset=utf-8");
     if (error instanceof GatewayError) {
       // A page's: those of operations are in their answers.
@@ -352,6 +361,7 @@ export class HttpServer<TContext extends BaseContext> {
         http.status,
         headers,
         JSON.stringify({ errors: [{ message: error.message, extensions }] }),
+        error.code,
       );
       return;
     }
@@ -365,6 +375,6 @@ export class HttpServer<TContext extends BaseContext> {
     }
     headers.push(...error.headers);
     if (exchange.path === graphqlPath) this.#cors.allow(exchange.request, headers);
-    exchange.answer(error.status, headers, refusalBody(error));
+    exchange.answer(error.status, headers, refusalBody(error), error.code);
   }
 }

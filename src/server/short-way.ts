@@ -5,6 +5,8 @@ import type { SentOperation } from "./operation-list";
 
 /** An operation that can be run without Apollo Server. */
 export interface RunnableOperation {
+  /** What it is called in the log. */
+  readonly label: string;
   /**
    * The answer, as Apollo Server would write it; undefined when it has to: with the same context, in which it finds
    * what has been done already.
@@ -20,6 +22,8 @@ export interface RunnableOperations {
 /** A request that can take the short way. */
 export interface ShortRequest {
   readonly operation: RunnableOperation;
+  /** What the client calls it. */
+  readonly operationName: string | undefined;
   readonly variables: Readonly<Record<string, unknown>>;
   /** Of the answer, if the operation can give it. */
   readonly contentType: string;
@@ -41,7 +45,7 @@ export class ShortWay {
   /** What Apollo Server has chosen for each Accept header, which is all that its choice depends on. */
   private readonly contentTypes = new LRUCache<string, string>({ max: maxAccepts });
 
-  private last: (Omit<ShortRequest, "variables"> & Asked) | undefined;
+  private last: (Pick<ShortRequest, "operation" | "contentType"> & Asked) | undefined;
 
   constructor(private readonly operations: RunnableOperations) {}
 
@@ -57,13 +61,18 @@ export class ShortWay {
     // An app sends the same again and again: to compare texts is quicker than to look them up.
     if (last?.query === query && last.operationName === operationName && last.accept === accept) {
       const { operation, contentType } = last;
-      return { operation, contentType, variables: variables ?? {} };
+      return {
+        operation,
+        operationName: operationName ?? undefined,
+        contentType,
+        variables: variables ?? {},
+      };
     }
     const operation = this.operations.find(query, operationName ?? undefined);
     const contentType = this.contentTypes.get(accept);
     if (!operation || contentType === undefined) return undefined;
     this.last = { query, operationName, accept, operation, contentType };
-    return { operation, contentType, variables: variables ?? {} };
+    return { operation, operationName: operationName ?? undefined, contentType, variables: variables ?? {} };
   }
 
   /** Apollo Server has chosen this type for data that the request asked for. */
