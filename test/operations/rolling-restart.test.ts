@@ -122,9 +122,13 @@ class DirectClient {
       query: IssueTokenDocument.toString(),
       variables: { identityId, scopes },
     });
-    const sent = request(
-      { port: ports[this.index], host: "127.0.0.1", path: "/graphql", method: "POST", agent: this.#agent },
-    );
+    const sent = request({
+      port: ports[this.index],
+      host: "127.0.0.1",
+      path: "/graphql",
+      method: "POST",
+      agent: this.#agent,
+    });
     for (const [name, value] of Object.entries(headers)) sent.setHeader(name, value);
     sent.setHeader("content-type", "application/json").end(body);
     const [answer] = (await once(sent, "response")) as [IncomingMessage];
@@ -199,7 +203,8 @@ it("loses no request, no identity, no revocation and no event while every gatewa
       streams += 1;
       try {
         while ((await stream.next()) !== undefined) events += 1;
-        if (!stream.completed) load.failures.push("subscriber: the stream ended without having been completed");
+        if (!stream.completed)
+          load.failures.push("subscriber: the stream ended without having been completed");
       } catch (error) {
         if (!load.stopped) load.failures.push(`subscriber: ${(error as Error).message}`);
       }
@@ -224,7 +229,11 @@ it("loses no request, no identity, no revocation and no event while every gatewa
   }
   await load.stop();
   // The last stream is ended as all are, by its gateway.
-  await Promise.all(gateways.map((gateway) => gateway.end("SIGTERM").then(({ code, signal }) => ended.push({ code, signal }))));
+  await Promise.all(
+    gateways.map((gateway) =>
+      gateway.end("SIGTERM").then(({ code, signal }) => ended.push({ code, signal })),
+    ),
+  );
   await following;
   for (const direct of directs) direct.end();
 

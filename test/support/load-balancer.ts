@@ -23,9 +23,11 @@ interface Server {
 
 /** Balances between servers in turn, those that /health/ready says are ready. */
 export async function startLoadBalancer(origins: readonly string[], checkMs = 50): Promise<LoadBalancer> {
-  const servers = origins.map(
-    (origin): Server => ({ origin, agent: new Agent({ keepAlive: true }), serving: false }),
-  );
+  const servers = origins.map((origin): Server => ({
+    origin,
+    agent: new Agent({ keepAlive: true }),
+    serving: false,
+  }));
   const forwarded = origins.map(() => 0);
   const failures: string[] = [];
   const ended = new AbortController();

@@ -46,21 +46,30 @@ const [maxPath, maxSegment] = [80, 24];
 const maxName = 64;
 /** A key as `new-key` makes them, in an id that a client has chosen. */
 const keyLike = /(?<![\w-])[\w-]{43}(?![\w-])/g;
+/** An id of our own, and of most clients. */
+const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;
 
 /**
  * Lines that come together are written together, before the answers that they tell of leave: to write costs more than
  * all else there is to a line. They are put together by hand for the same reason, and look as the log's others do.
+ *
+ * What a stranger has chosen is cleaned before it comes into a line, so that the whole line need not be searched; what
+ * is the same again and again is cleaned once.
  */
 export class RequestLog {
   private lines = "";
   private time = { ms: Number.NaN, text: "" };
+  private name = { sent: "", text: "" };
+  /** Callers live as long as their credentials are known. */
+  private readonly callers = new WeakMap<RequestCaller, string>();
 
   constructor(
     private readonly which: LoggedRequests,
     private readonly log: Pick<Logger, "isLevelEnabled">,
     /** The log's own, for a descriptor must have one only. */
     private readonly stream: DestinationStream,
-    private readonly clean: (lines: string) => string,
+    /** Takes what is secret out of a text. */
+    private readonly clean: (text: string) => string,
     private readonly clock: Clock,
   ) {}
 
@@ -74,7 +83,7 @@ export class RequestLog {
   record(request: RequestRecord): void {
     // What nobody flushes is written before the next event.
     if (this.lines === "") process.nextTick(this.write);
-    this.lines += `{"level":"${levelOf(request.path)}","time":"${this.now()}"${fieldsOf(request)},"msg":"request"}\n`;
+    this.lines += this.lineOf(request);
   }
 
   /** Writes what was recorded. */
@@ -86,8 +95,43 @@ export class RequestLog {
     if (this.lines === "") return;
     const { lines } = this;
     this.lines = "";
-    this.stream.write(this.clean(lines));
+    this.stream.write(lines);
   };
+
+  private lineOf(request: RequestRecord): string {
+    // Methods, operations, outcomes, addresses and traces are of a form in which there is nothing to escape or to hide.
+    const { id, method, path, operation, operationName, outcome, status, durationMs } = request;
+    const { caller, address, bytes, traceId } = request;
+    const trace = traceId === undefined ? "" : `,"traceId":"${traceId}"`;
+    const route = path === "/graphql" ? '"/graphql"' : JSON.stringify(this.clean(cleanPath(path)));
+    const asked = operation === undefined ? "" : `,"operation":"${operation}"`;
+    const named = operationName === undefined ? "" : this.nameText(operationName);
+    const who = caller === undefined ? "" : this.callerText(caller);
+    const size = bytes === undefined ? "" : `,"bytes":${bytes}`;
+    return `{"level":"${levelOf(path)}","time":"${this.now()}","requestId":"${this.idText(id)}"${trace},"method":"${method}","path":${route}${asked}${named},"outcome":"${outcome}","status":${status},"durationMs":${Math.round(durationMs * 100) / 100}${who},"address":"${address}"${size},"msg":"request"}\n`;
+  }
+
+  /** Ids are of letters, digits and some signs, none of which JSON escapes. */
+  private idText(id: string): string {
+    return uuid.test(id) ? id : this.clean(id).replace(keyLike, "[key]");
+  }
+
+  private nameText(sent: string): string {
+    if (this.name.sent !== sent) {
+      this.name = { sent, text: `,"operationName":"${this.clean(sent.slice(0, maxName))}"` };
+    }
+    return this.name.text;
+  }
+
+  private callerText(caller: RequestCaller): string {
+    let text = this.callers.get(caller);
+    if (text === undefined) {
+      const { kind, name, user } = caller;
+      text = `,"caller":${this.clean(JSON.stringify({ kind, name, issuer: user?.issuer }))}`;
+      this.callers.set(caller, text);
+    }
+    return text;
+  }
 
   /** Many lines are of one millisecond. */
   private now(): string {
@@ -100,24 +144,6 @@ export class RequestLog {
 /** Probes and scrapes come every few seconds, and tell nobody anything. */
 function levelOf(path: string): "debug" | "info" {
   return path.startsWith("/health/") || path === "/metrics" ? "debug" : "info";
-}
-
-function fieldsOf(request: RequestRecord): string {
-  const { id, method, path, operation, operationName, outcome, status, caller, address, bytes, traceId } =
-    request;
-  // Ids are of letters, digits and some signs, methods and operations are of a list: these need no escaping.
-  let text = `,"requestId":"${id.length < 43 ? id : id.replace(keyLike, "[key]")}"`;
-  if (traceId !== undefined) text += `,"traceId":"${traceId}"`;
-  text += `,"method":"${method}","path":${path === "/graphql" ? '"/graphql"' : JSON.stringify(cleanPath(path))}`;
-  if (operation !== undefined) text += `,"operation":"${operation}"`;
-  if (operationName !== undefined) text += `,"operationName":"${operationName.slice(0, maxName)}"`;
-  text += `,"outcome":"${outcome}","status":${status},"durationMs":${Math.round(request.durationMs * 100) / 100}`;
-  if (caller !== undefined) {
-    text += `,"caller":{"kind":"${caller.kind}","name":${JSON.stringify(caller.name)}`;
-    text += caller.user ? `,"issuer":${JSON.stringify(caller.user.issuer)}}` : "}";
-  }
-  text += `,"address":"${address}"`;
-  return bytes === undefined ? text : `${text},"bytes":${bytes}`;
 }
 
 /** Printable ASCII, and short: a stranger has chosen it, and a terminal may show it. */

@@ -11,7 +11,8 @@ const secrets: readonly Secret[] = [
   // Headers, parts of connection strings, settings and form fields, by their names.
   [
     [
-      "ccesskey",
+      "ey=",
+      "EY=",
       "uthorization",
       "pi-key",
       "pi_key",
