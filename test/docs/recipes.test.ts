@@ -110,14 +110,12 @@ describe.each(recipes)("%s", (recipe) => {
 interface Container {
   readonly env: readonly { readonly name: string; readonly value: string }[];
   readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
-  readonly lifecycle: {
-    readonly preStop: { readonly exec: { readonly command: readonly [string, string] } };
-  };
   readonly startupProbe: Probe;
   readonly livenessProbe: Probe;
   readonly readinessProbe: Probe;
 }
 interface Probe {
+  readonly periodSeconds: number;
   readonly httpGet: { readonly path: string; readonly port: string };
 }
 interface Manifest {
@@ -161,14 +159,15 @@ describe("the Kubernetes manifests", () => {
   });
 
   it("give a pod longer to end than it may take", () => {
-    const preStopSeconds = Number(container.lifecycle.preStop.exec.command[1]);
-    expect(preStopSeconds).toBeGreaterThan(0);
-    expect(terminationGracePeriodSeconds).toBeGreaterThan(preStopSeconds + config.http.drainTimeoutMs / 1000);
+    const { drainDelayMs, drainTimeoutMs } = config.http;
+    // Two rounds of the probe, so that whoever goes by it knows.
+    expect(drainDelayMs).toBeGreaterThanOrEqual(2 * container.readinessProbe.periodSeconds * 1_000);
+    expect(terminationGracePeriodSeconds * 1_000).toBeGreaterThan(drainDelayMs + drainTimeoutMs + 10_000);
   });
 
   it("probe what the gateway serves, on its port", () => {
     expect(container.ports).toEqual([{ name: "http", containerPort: config.http.port }]);
-    expect(container.startupProbe.httpGet).toEqual({ path: "/health/live", port: "http" });
+    expect(container.startupProbe.httpGet).toEqual({ path: "/health/startup", port: "http" });
     expect(container.livenessProbe.httpGet).toEqual({ path: "/health/live", port: "http" });
     expect(container.readinessProbe.httpGet).toEqual({ path: "/health/ready", port: "http" });
   });

@@ -58,12 +58,12 @@ it("serves everything while it drains, says so, and completes streams at the end
   const { code, signal, stderr } = await ended;
   expect([code, signal]).toEqual([0, null]);
   expect(stderr).toContain('"delayMs":2500,"msg":"draining');
-}, 30_000);
+}, 120_000);
 
 it("does not keep a person waiting who ends it with Ctrl-C", async () => {
   await using on = await started({ DRAIN_DELAY_MS: "60000" });
   expect(await on.gateway.end("SIGINT")).toMatchObject({ code: 0, signal: null });
-}, 30_000);
+}, 120_000);
 
 it.each([
   ["SIGTERM", "SIGINT", 130],
@@ -96,4 +96,4 @@ it("finishes what is in flight, and cuts what takes longer than it may", async (
   expect(code).toBe(0);
   // Its identity is nobody's, which is told, because no process is left that would know its id.
   expect(stderr).toContain("a create's outcome is unknown");
-}, 30_000);
+}, 120_000);

@@ -24,7 +24,7 @@ beforeAll(async () => {
     AUDIT_LOG: "stderr",
     LOG_LEVEL: "warn",
   });
-}, 60_000);
+}, 120_000);
 afterAll(async () => {
   await (gateway as GatewayProcess | undefined)?.[Symbol.asyncDispose]();
   await (emulator as Emulator | undefined)?.[Symbol.asyncDispose]();
