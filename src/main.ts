@@ -59,10 +59,13 @@ async function drain(
   askedBy: NodeJS.Signals,
 ): Promise<void> {
   const delayMs = askedBy === "SIGTERM" ? drainDelayMs : 0;
-  setTimeout(() => {
-    process.stderr.write("acs-token-gateway: It did not end in time, and is ended.\n");
-    process.exit(1);
-  }, delayMs + drainTimeoutMs + closeMs).unref();
+  setTimeout(
+    () => {
+      process.stderr.write("acs-token-gateway: It did not end in time, and is ended.\n");
+      process.exit(1);
+    },
+    delayMs + drainTimeoutMs + closeMs,
+  ).unref();
   gateway.drain(delayMs);
   await sleep(delayMs);
 }

@@ -1,6 +1,5 @@
 /** Notes what the operations that Apollo Server answers are called, for the log. */
 import type { ApolloServerPlugin, BaseContext, HTTPGraphQLRequest } from "@apollo/server";
-import type { OperationDefinitionNode } from "graphql";
 import { labelOf } from "../schema/operation-label";
 
 /** What an operation is called: by its fields, and by its client. */
@@ -20,10 +19,9 @@ export class OperationLabels {
       requestDidStart: () =>
         Promise.resolve({
           didResolveOperation: ({ request, operation }) => {
-            // Asked about one that it has not found, too, whatever its types say.
-            const found = operation as OperationDefinitionNode | undefined;
-            if (found && request.http) {
-              this.#known.set(request.http, { label: labelOf(found), name: found.name?.value });
+            // Apollo Server asks about an operation that it has not found, too.
+            if (operation && request.http) {
+              this.#known.set(request.http, { label: labelOf(operation), name: operation.name?.value });
             }
             return Promise.resolve();
           },

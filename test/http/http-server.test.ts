@@ -244,7 +244,10 @@ describe("the health checks", () => {
     ["degraded", 200],
     ["unready", 503],
   ] as const)("answer %s with %d and every part's state", async (status, code) => {
-    const readiness: Readiness = { status, parts: { redis: { state: "ok", since: "2026-01-01T00:00:00.000Z" } } };
+    const readiness: Readiness = {
+      status,
+      parts: { redis: { state: "ok", since: "2026-01-01T00:00:00.000Z" } },
+    };
     await using world = await SmallWorld.start({ health: { ready: () => Promise.resolve(readiness) } });
     const response = await fetch(`${world.url}/health/ready`);
     expect(response.status).toBe(code);
@@ -264,7 +267,11 @@ describe("the health checks", () => {
     await using world = await SmallWorld.start();
     for (const path of ["live", "ready", "startup"]) {
       const head = await fetch(`${world.url}/health/${path}`, { method: "HEAD" });
-      expect([head.status, head.headers.get("cache-control"), await head.text()]).toEqual([200, "no-store", ""]);
+      expect([head.status, head.headers.get("cache-control"), await head.text()]).toEqual([
+        200,
+        "no-store",
+        "",
+      ]);
       expect(Number(head.headers.get("content-length"))).toBeGreaterThan(0);
       const response = await fetch(`${world.url}/health/${path}`, { method: "POST" });
       expect(response.status).toBe(405);

@@ -66,7 +66,9 @@ export class OidcAuthenticator {
   /** How the issuers' keys are, those that are worst off first. */
   get keysState(): KeysState {
     const states = [...this.byIssuer.values()].flat().map(({ keys }) => keys.state);
-    return states.find((state) => state === "unavailable") ?? states.find((state) => state === "stale") ?? "ok";
+    return (
+      states.find((state) => state === "unavailable") ?? states.find((state) => state === "stale") ?? "ok"
+    );
   }
 
   /** The caller whose token this is, if it was verified before: costs one hash. Throws `UNAUTHENTICATED`. */
