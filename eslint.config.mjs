@@ -40,6 +40,7 @@ const doors = [
     file: "src/services/telemetry/metrics/registry.ts",
     message: "Only src/services/telemetry/metrics/registry.ts keeps the metrics' registry.",
   },
+  {
     name: "@azure/core-tracing",
     file: "src/services/azure/azure-tracing.ts",
     message: "Only src/services/azure/azure-tracing.ts traces the Azure SDK.",

@@ -24,7 +24,7 @@ export async function start(): Promise<void> {
     emulator ? { ...environment, ACS_CONNECTION_STRING: emulator.connectionString } : environment,
   );
   process.stdout.write(`${announcement(gateway, emulator).join("\n")}\n`);
-  await asked;
+  await gateway.drain(await asked);
 }
 
 interface BroughtEmulator extends AsyncDisposable {

@@ -3,7 +3,7 @@ import type { ClosingList } from "./closing-list";
 import { developmentApiKey, type Config } from "./config";
 import { mayOperate } from "./resolvers/access-rules";
 import { requestContext, type ContextParts } from "./resolvers/request-context";
-import type { AdmitOperator } from "./server/page";
+import type { AdmitOperator, KnowOperator } from "./server/page";
 import { ApiKeyAuthenticator, type ApiKeys } from "./services/access/api-key-authenticator";
 import { FileApiKeys } from "./services/access/api-key-file";
 import { CallerAuthenticator, type Credentials } from "./services/access/caller-authenticator";
@@ -47,6 +47,17 @@ const maxConnections = 10;
 export function operatorsOnly(parts: ContextParts): AdmitOperator {
   return async (exchange) => {
     mayOperate(await requestContext(credentialsOf(exchange.request.headers), exchange, parts));
+  };
+}
+
+/** The same for pages that change something. */
+export function operatorOf(parts: ContextParts): KnowOperator {
+  return async (exchange) => {
+    const context = await requestContext(credentialsOf(exchange.request.headers), exchange, parts);
+    mayOperate(context);
+    return {
+      operate: (change, act) => context.audited("gateway.operate", { change }, () => Promise.resolve(act())),
+    };
   };
 }
 

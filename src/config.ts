@@ -13,6 +13,7 @@ import type { OidcIssuer } from "./services/access/oidc-issuer";
 import { allRights } from "./services/access/rights";
 import type { RedisAddress } from "./services/redis/redis-address";
 import type { LogLevel } from "./services/telemetry/logger";
+import type { LoggedRequests } from "./services/telemetry/request-log";
 import type { TracingOptions } from "./services/telemetry/tracing";
 import type { EncryptionKey } from "./services/tokens/encryption-keys";
 import { tokenScopes } from "./services/tokens/token-scope";
@@ -28,6 +29,8 @@ export interface Config {
     readonly requestTimeoutMs: number;
     readonly headersTimeoutMs: number;
     readonly keepAliveTimeoutMs: number;
+    /** Between SIGTERM and the closing of the port. */
+    readonly drainDelayMs: number;
     readonly drainTimeoutMs: number;
     /** The longest that an operation may take as a whole. */
     readonly operationTimeoutMs: number;
@@ -98,6 +101,7 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** Undefined: nothing is traced. */
   readonly tracing: TracingOptions | undefined;
+  readonly logRequests: LoggedRequests;
 }
 
 /** The environment does not describe a gateway. The message is for the operator, lists everything and ends in a hint. */
@@ -176,7 +180,9 @@ function toConfig(v: Variables, environment: Environment): Config {
       headersTimeoutMs: 10_000,
       // Longer than the idle time of common load balancers (60 s), which would else reuse a connection being closed.
       keepAliveTimeoutMs: 65_000,
-      drainTimeoutMs: 20_000,
+      // As long as Kubernetes and common load balancers take to learn of it.
+      drainDelayMs: v.DRAIN_DELAY_MS ?? (production ? 5_000 : 0),
+      drainTimeoutMs: v.DRAIN_TIMEOUT_MS,
       operationTimeoutMs: v.OPERATION_TIMEOUT_MS,
       maxConnections: v.MAX_CONNECTIONS,
       trustedProxies: v.TRUSTED_PROXIES ?? [],
@@ -240,6 +246,7 @@ function toConfig(v: Variables, environment: Environment): Config {
     explorer: v.EXPLORER ?? !production,
     logLevel: v.LOG_LEVEL,
     tracing: toTracing(v),
+    logRequests: v.LOG_REQUESTS ?? (production ? "all" : "errors"),
   };
 }
 

@@ -1,6 +1,7 @@
 /** The composition root: builds every part from Config, and closes them in reverse. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ApolloServer } from "@apollo/server";
 import {
   ApolloServerPluginCacheControlDisabled,
@@ -11,6 +12,7 @@ import {
   callerAuthenticator,
   credentialsOf,
   operatorsOnly,
+  operatorOf,
   requestLimits,
   userIdentities,
   type DirectoryPace,
@@ -19,6 +21,7 @@ import { ClosingList } from "./closing-list";
 import { CompiledOperations } from "./compiled/compiled-operations";
 import { replayOutcomes } from "./compiled/recorded-outcomes";
 import type { Config } from "./config";
+import { secretsIn } from "./config/secrets";
 import { packageRoot, packageVersion } from "./package-root";
 import { accessRules, mayReadSchema } from "./resolvers/access-rules";
 import { identityByReference, IdentityResolver } from "./resolvers/identity-resolver";
@@ -37,13 +40,14 @@ import { defaultOperationLimits, limitRules, type OperationLimits } from "./sche
 import { addressGroup } from "./server/client-address";
 import { Explorer } from "./server/explorer";
 import { graphqlPath, HttpServer } from "./server/http-server";
+import { LogLevelPage } from "./server/log-level-page";
 import { MetricsPage } from "./server/metrics-page";
 import { MetricsServer } from "./server/metrics-server";
-import { OperationNames } from "./server/operation-names";
+import { OperationLabels } from "./server/operation-labels";
 import { readOperationList, type OperationList } from "./server/operation-list";
-import { namedOperations } from "./server/operation-span";
 import { sandbox } from "./server/sandbox";
 import { Subscriptions } from "./server/subscriptions";
+import type { CallerAuthenticator } from "./services/access/caller-authenticator";
 import type { KeyTimings } from "./services/access/issuer-keys";
 import { AcsIdentityProvider } from "./services/azure/acs-identity-provider";
 import { traceAzureCalls } from "./services/azure/azure-tracing";
@@ -57,10 +61,13 @@ import { IdentityService } from "./services/identities/identity-service";
 import { RedisConnection } from "./services/redis/redis-connection";
 import { createAudit, type Audit } from "./services/telemetry/audit";
 import { createEvents, type Events } from "./services/telemetry/events";
-import { readiness } from "./services/telemetry/health";
-import { createLogger } from "./services/telemetry/logger";
+import { PartsHealth, type ReadState } from "./services/telemetry/health";
+import { LogLevelSwitch } from "./services/telemetry/log-level";
+import { createLogger, fileDestination, type DestinationStream } from "./services/telemetry/logger";
 import { countedCalls, countedEvents } from "./services/telemetry/metrics/counted-events";
 import { Metrics, type Watched } from "./services/telemetry/metrics/metrics";
+import { RequestLog } from "./services/telemetry/request-log";
+import { scrubber } from "./services/telemetry/scrub";
 import { startTracing } from "./services/telemetry/tracing";
 import { FileKeyRing, fixedKeyRing, type KeyRing } from "./services/tokens/key-ring";
 import { MemoryTokenStore } from "./services/tokens/memory-token-store";
@@ -75,6 +82,8 @@ import type { CachedToken, TokenStore } from "./services/tokens/token-store";
 export interface Parts {
   readonly clock: Clock;
   readonly events: Events;
+  /** Where the log goes. */
+  readonly stderr: DestinationStream;
   /** Azure's limits on a smaller scale. */
   readonly budget: Partial<BudgetOptions>;
   /** How soon creates that nobody was told of are swept. */
@@ -99,6 +108,9 @@ export interface Parts {
   readonly feed: FeedLimits;
 }
 
+/** A gateway counts as started when a connection to Azure is there, or after so many milliseconds without one. */
+const warmMs = 2_000;
+
 /** A gateway that was built and does not listen yet. Disposing of it finishes requests in flight first. */
 export interface Gateway extends AsyncDisposable {
   /** Listens. Rejects with Node's error (`EADDRINUSE`, `EACCES` …). */
@@ -110,6 +122,8 @@ export interface Gateway extends AsyncDisposable {
     /** Where metrics are served without credentials, without a path, if anywhere. */
     readonly metricsOrigin: string | undefined;
   }>;
+  /** From now on it is not ready, and each answer is its connection's last; everything is still served, for `delayMs`. */
+  drain(delayMs: number): void;
   /** The schema as SDL, with its federation directives. */
   readonly typeDefs: string;
 }
@@ -127,10 +141,18 @@ export async function createGateway(config: Config, parts: Partial<Parts> = {}):
 
 async function build(config: Config, parts: Partial<Parts>, closing: ClosingList): Promise<Gateway> {
   const clock = parts.clock ?? systemClock;
+  const clean = scrubber(secretsIn(config));
+  const stderr = parts.stderr ?? fileDestination(2);
+  const log = createLogger(config.logLevel, stderr, { clean });
+  const level = closing.add(new LogLevelSwitch(log, config.logLevel, clock));
   const metrics = parts.metrics ?? new Metrics({ version: packageVersion(), node: process.version });
-  const events = countedEvents(parts.events ?? createEvents(createLogger(config.logLevel)), metrics);
-  const audit = parts.audit ?? createAudit(config.audit, clock);
   if (parts.ofProcess) metrics.watchProcess();
+  const events = countedEvents(parts.events ?? createEvents(log), metrics);
+  // Tests that bring events along see what they want of the log in them.
+  const isLogged = parts.events === undefined || parts.stderr !== undefined;
+  const requestLog = new RequestLog(isLogged ? config.logRequests : "off", log, stderr, clean, clock);
+  const audit =
+    parts.audit ?? createAudit(config.audit, clock, config.audit === "stderr" ? stderr : undefined);
   const around = { config, clock, events, closing };
   // Closed last, when all that is traced has ended.
   const tracing = config.tracing && closing.add(await startTracing(config.tracing, events));
@@ -174,7 +196,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   const formatError = presentErrors(events, !config.production);
   // Half of the connections are left to those who ask and go.
   const subscriptions = new Subscriptions(formatError, Math.ceil(config.http.maxConnections / 2));
-  const names = new OperationNames();
+  const labels = new OperationLabels();
   const apollo = new ApolloServer<RequestContext>({
     schema,
     formatError,
@@ -188,11 +210,10 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     maxRecursiveSelections: operationLimits.maxSelections,
     validationRules: [knownOperationTypes, ...limitRules(operationLimits)],
     plugins: [
-      names.plugin<RequestContext>(),
       costLimit(schema, operationLimits.maxCost),
+      labels.plugin<RequestContext>(),
       subscriptions.plugin<RequestContext>(),
       ...(compiled ? [compiled.plugin<RequestContext>()] : []),
-      ...(tracing ? [namedOperations<RequestContext>()] : []),
       // Nothing may be cached here; the plugin would put a layer around every field's resolver.
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginInlineTraceDisabled(),
@@ -210,6 +231,8 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   });
   const { operationTimeoutMs = config.http.operationTimeoutMs, operationList = operationListOf(config) } =
     parts;
+  const health = closing.add(new PartsHealth(clock, statesOf({ redis, azure, users, callers })));
+  const startup = { isOver: false };
   const http = new HttpServer<RequestContext>(
     { ...config.http, operationTimeoutMs },
     {
@@ -217,14 +240,36 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
       operationList,
       subscriptions,
       compiled,
-      names,
       metrics,
       context: (request, info) => requestContext(credentialsOf(request.headers), info, contextParts),
-      pages: [new MetricsPage(metrics, operatorsOnly(contextParts)), ...(config.explorer ? [explorer] : [])],
-      health: { ready: () => Promise.resolve(readiness(redis)) },
+      labels,
+      pages: [
+        new MetricsPage(metrics, operatorsOnly(contextParts)),
+        new LogLevelPage(level, operatorOf(contextParts)),
+        ...(config.explorer ? [explorer] : []),
+      ],
+      health: { ready: () => health.readiness(), started: () => startup.isOver },
       onError: events.internalError,
       beforeAnswers: () => {
         audit.flush();
+        requestLog.flush();
+      },
+      onAnswer: ({ exchange, status, outcome, durationMs, bytes }) => {
+        if (!requestLog.wants(outcome, exchange.path)) return;
+        requestLog.record({
+          id: exchange.id,
+          method: exchange.request.method ?? "",
+          path: exchange.path,
+          operation: exchange.operation?.field,
+          operationName: exchange.operation?.name,
+          outcome,
+          status,
+          durationMs,
+          caller: exchange.caller,
+          address: exchange.address,
+          bytes,
+          traceId: exchange.span?.traceId,
+        });
       },
       events,
       tracing,
@@ -248,12 +293,19 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     );
   closing.add({ [Symbol.asyncDispose]: () => http.close() });
   const start = async () => {
-    void azure.warm();
+    const warm = azure.warm();
     const metricsOrigin = await open?.start();
     const { url: origin } = await http.start();
+    // Everything else was there before it listened. Azure may be away: then it is tried by whoever needs it.
+    const patience = sleep(warmMs, undefined, { ref: false });
+    void Promise.race([warm, patience]).then(() => (startup.isOver = true));
     return { origin, url: origin + graphqlPath, metricsOrigin };
   };
-  return { typeDefs, start, [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose]() };
+  const drain = (delayMs: number) => {
+    if (delayMs > 0) events.draining({ delayMs });
+    http.drain();
+  };
+  return { typeDefs, start, drain, [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose]() };
 }
 
 /** The schema as SDL without building a gateway: resolvers are asked nothing while they are described. */
@@ -276,6 +328,22 @@ function describeApi(tokens: TokenService, identities: IdentityLife, own: OwnIde
 /** What the metrics call the resource. */
 function resourceHost({ acs }: Config): string {
   return new URL(acs.endpoint).host;
+}
+
+/** The parts that the gateway can do without for a while, by what each is called where health is told. */
+function statesOf(parts: {
+  readonly redis: RedisConnection | undefined;
+  readonly azure: AcsIdentityProvider;
+  readonly users: UserIdentities | undefined;
+  readonly callers: CallerAuthenticator;
+}): Record<string, ReadState> {
+  const { redis, azure, users, callers } = parts;
+  return {
+    azure: () => (azure.isFailing ? "failing" : "ok"),
+    ...(redis && { redis: () => redis.vitals().status }),
+    ...(users && { directory: () => (users.isAway ? "away" : "ok") }),
+    ...(callers.issuerKeys && { issuers: () => callers.issuerKeys ?? "ok" }),
+  };
 }
 
 function operationListOf({ operations: { file, onlyListed } }: Config): OperationList | undefined {

@@ -1,6 +1,8 @@
 /** The gateway as a process: configuration, gateway, listen; drains on SIGTERM and SIGINT; exit code. */
+import { constants } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ConfigError, loadConfig, type Config, type Environment } from "./config";
-import { createGateway } from "./gateway";
+import { createGateway, type Gateway } from "./gateway";
 import { MetricsPortUnusable } from "./server/metrics-server";
 import { OperationListUnusable } from "./server/operation-list";
 import { TlsUnusable } from "./server/tls-files";
@@ -14,6 +16,11 @@ export interface RunningGateway extends AsyncDisposable {
   readonly url: string;
   /** The server's address without a path. */
   readonly origin: string;
+  /**
+   * Says that it is about to end, and serves on for a while if it was asked by a machine: load balancers need the time
+   * to learn of it, a person does not. From then on the process ends within bounds, whatever hangs.
+   */
+  drain(askedBy: NodeJS.Signals): Promise<void>;
 }
 
 /** Something that the operator can mend; the message says how, and no stack is needed. */
@@ -32,6 +39,7 @@ export async function startGateway(environment: Environment): Promise<RunningGat
         config,
         url,
         origin,
+        drain: (askedBy) => drain(gateway, config, askedBy),
         [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose](),
       };
     } catch (error) {
@@ -43,10 +51,40 @@ export async function startGateway(environment: Environment): Promise<RunningGat
   }
 }
 
-/** Resolves when the process is asked to end: SIGINT (Ctrl-C) or SIGTERM. A second signal ends it at once. */
+/** What closing may take beside the requests in flight, in milliseconds, before the process is ended hard. */
+const closeMs = 10_000;
+
+async function drain(
+  gateway: Pick<Gateway, "drain">,
+  { http: { drainDelayMs, drainTimeoutMs } }: Config,
+  askedBy: NodeJS.Signals,
+): Promise<void> {
+  const delayMs = askedBy === "SIGTERM" ? drainDelayMs : 0;
+  setTimeout(
+    () => {
+      process.stderr.write("acs-token-gateway: It did not end in time, and is ended.\n");
+      process.exit(1);
+    },
+    delayMs + drainTimeoutMs + closeMs,
+  ).unref();
+  gateway.drain(delayMs);
+  await sleep(delayMs);
+}
+
+/**
+ * Resolves when the process is asked to end: SIGINT (Ctrl-C) or SIGTERM. A second signal, whichever, ends it at once;
+ * not by Node's default, which does nothing in a container, where this is process 1.
+ */
 export function untilAskedToEnd(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, resolve);
+    let asked = false;
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      process.on(signal, () => {
+        if (asked) process.exit(128 + constants.signals[signal]);
+        asked = true;
+        resolve(signal);
+      });
+    }
   });
 }
 

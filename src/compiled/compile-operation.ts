@@ -11,6 +11,7 @@ import { fragmentsOf, selectedFields } from "./selected-fields";
 
 /** An operation that is ready to run. */
 export interface CompiledOperation {
+  /** What it is called in logs, metrics and traces. */
   readonly label: OperationLabel;
   /**
    * The answer, as Apollo Server would write it; undefined if it has anything but data, for Apollo Server to write:
@@ -30,7 +31,8 @@ export function compileOperation(
   if (!type || isSubscription || operation.directives?.length) return undefined;
   try {
     const fragments = fragmentsOf(document);
-    const roots = [...selectedFields(type, [operation.selectionSet], fragments)].map(
+    const fields = [...selectedFields(type, [operation.selectionSet], fragments)];
+    const roots = fields.map(
       ([key, nodes], index) => new RootField(key, nodes, index === 0, { type, direct, fragments }),
     );
     const coerce = compileVariables(schema, operation.variableDefinitions ?? []);

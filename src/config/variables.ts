@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { defaultIssuances } from "../services/azure/upstream-operation";
 import { logLevels } from "../services/telemetry/logger";
+import { loggedRequests } from "../services/telemetry/request-log";
 import { defaultRatio, otlpProtocols, samplerNames } from "../services/telemetry/tracing";
 import {
   apiKeys,
@@ -179,16 +180,32 @@ export const variables = z.object({
     .optional()
     .describe("where [the audit](access.md#the-audit) goes: `stdout`, `stderr`, `off` or a file"),
   CORS_ORIGINS: origins.optional().describe("browser origins that may call, separated by commas, or `*`"),
+  DRAIN_DELAY_MS: wholeNumber(0, 300_000)
+    .optional()
+    .describe(
+      "how long a gateway that gets SIGTERM says `draining` and serves on, until load balancers send it nothing more, 0 to 300000; see [draining](operations.md#health-and-draining). Ctrl-C does not wait",
+    ),
+  DRAIN_TIMEOUT_MS: wholeNumber(100, 300_000)
+    .default(20_000)
+    .describe("after that, the longest that requests in flight may take to finish, 100 to 300000"),
   BODY_LIMIT_BYTES: wholeNumber(1_024, 10_485_760)
     .default(102_400)
     .describe("the largest request body, 1024 to 10485760"),
   EXPLORER: yesOrNo
     .optional()
     .describe("serve `/explorer` and Apollo Sandbox; in production introspection too"),
+  LOG_REQUESTS: z
+    .enum(loggedRequests, `must be one of ${loggedRequests.join(", ")}`)
+    .optional()
+    .describe(
+      "which requests have [a line in the log](operations.md#logs): all, errors (those that were not answered with success) or off",
+    ),
   LOG_LEVEL: z
     .enum(logLevels, `must be one of ${logLevels.join(", ")}`)
     .default("info")
-    .describe("fatal, error, warn, info, debug, trace or silent. The log is JSON lines on stderr"),
+    .describe(
+      "fatal, error, warn, info, debug, trace or silent; [another one for a time](operations.md#logs) while it runs. The log is JSON lines on stderr",
+    ),
   OTEL_EXPORTER_OTLP_ENDPOINT: url(["http:", "https:"], "http://collector:4318")
     .optional()
     .describe(
@@ -240,7 +257,7 @@ export function isProduction(environment: { readonly NODE_ENV?: string | undefin
 
 /** What starts like one of ours: a misspelled variable is the commonest fault. */
 const ours =
-  /^(ACS_|API_KEYS|DEVELOPMENT_API|REDIS_(URL|TIMEOUT|KEY|SENTINEL)|TOKEN_ENCRYPTION|MIN_REMAINING|MAX_CACHED|CORS_ORIGIN|BODY_LIMIT|OIDC_|DATABASE_URL|DIRECTORY_|MAX_DEVICES|CALLER_|ADDRESS_|TRUSTED_PROX|TLS_(CERT|KEY)|MAX_CONNECTIONS|OPERATIONS?_|ONLY_LISTED|AUDIT_LOG|METRICS_(PORT|HOST)S?$)/;
+  /^(ACS_|API_KEYS|DEVELOPMENT_API|REDIS_(URL|TIMEOUT|KEY|SENTINEL)|TOKEN_ENCRYPTION|MIN_REMAINING|MAX_CACHED|CORS_ORIGIN|BODY_LIMIT|OIDC_|DATABASE_URL|DIRECTORY_|MAX_DEVICES|CALLER_|ADDRESS_|TRUSTED_PROX|TLS_(CERT|KEY)|MAX_CONNECTIONS|OPERATIONS?_|ONLY_LISTED|AUDIT_LOG|METRICS_(PORT|HOST)S?$|DRAIN_|LOG_REQUEST)/;
 /** What Kubernetes sets for a service that is called like ours. */
 const foreign = /^ACS_(TOKEN_GATEWAY_)?(SERVICE_|PORT($|_))/;
 
@@ -260,10 +277,12 @@ const otherwise: Partial<Record<keyof Variables, string>> = {
   DIRECTORY_PATH: "`.acs-token-gateway`",
   TOKEN_ENCRYPTION_KEYS: "made up at each start",
   REDIS_KEY_PREFIX: "`acsgw:`",
+  LOG_REQUESTS: "errors; in production all",
   HOST: "127.0.0.1; in production 0.0.0.0",
   METRICS_HOST: "that of `HOST`",
   CORS_ORIGINS: "none",
   TRUSTED_PROXIES: "none",
+  DRAIN_DELAY_MS: "0; in production 5000",
   EXPLORER: "true; in production false",
   OTEL_EXPORTER_OTLP_PROTOCOL: "`http/protobuf`",
   OTEL_SERVICE_NAME: "acs-token-gateway",

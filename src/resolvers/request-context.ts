@@ -7,6 +7,7 @@ import type { RequestLimits } from "../services/access/request-limits";
 import type { Owner } from "../services/identities/directory/user-identities";
 import type { CreateCall } from "../services/identities/identity-service";
 import type { Actor, Audit, AuditedAction, AuditRecord } from "../services/telemetry/audit";
+import type { RequestCaller } from "../services/telemetry/request-log";
 import type { Span } from "../services/telemetry/span";
 import type { CachedTokenSummary, TokenService } from "../services/tokens/token-service";
 import type { Target } from "./own-identity";
@@ -25,6 +26,8 @@ export interface AnsweredRequest {
   readonly answered: Promise<boolean>;
   /** What is being done for it; undefined when it is not traced. */
   readonly span?: Span | undefined;
+  /** Who is calling, for the log of requests. */
+  caller?: RequestCaller | undefined;
 }
 
 /** What an audited action is about; filled in as it becomes known. */
@@ -74,6 +77,7 @@ export function requestContext(
   parts: ContextParts,
 ): RequestContext | Promise<RequestContext> {
   const made = (caller: Caller | undefined) => {
+    request.caller = caller;
     if (caller) parts.limits.admitCaller(caller);
     return new Request(caller, request, parts);
   };

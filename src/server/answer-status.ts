@@ -5,13 +5,13 @@ interface Answer {
   readonly errors: readonly { readonly extensions?: { readonly code?: unknown; http?: unknown } }[];
 }
 
-/** What is sent of a GraphQL answer. */
+/** What is sent for an answer. */
 export interface AnswerToSend {
   readonly status: number;
   readonly text: string;
   readonly hasData: boolean;
-  /** Of the first error, whatever it is; undefined without errors. */
-  readonly errorCode: unknown;
+  /** `ok`, or the code of the first error. */
+  readonly outcome: string;
 }
 
 /** Statuses by which `application/json` says nothing more than "see errors". */
@@ -29,12 +29,12 @@ const sayNothing = new Set([400, 404, 409]);
  * @param text the answer as JSON. Apollo Server writes `errors` first, so answers without errors are not parsed.
  */
 export function statusOfAnswer(status: number, contentType: string, text: string): AnswerToSend {
-  if (!text.startsWith('{"errors":')) return { status, text, hasData: true, errorCode: undefined };
+  if (!text.startsWith('{"errors":')) return { status, text, hasData: true, outcome: "ok" };
   const answer = JSON.parse(text) as Answer;
   const clean = withoutHttp(answer) ? JSON.stringify(answer) + "\n" : text;
-  const errorCode = answer.errors[0]?.extensions?.code ?? "";
-  if (hasSomeData(answer)) return { status: 200, text: clean, hasData: true, errorCode };
-  return { status: statusWithoutData(status, contentType, answer), text: clean, hasData: false, errorCode };
+  const outcome = outcomeOf(answer);
+  if (hasSomeData(answer)) return { status: 200, text: clean, hasData: true, outcome };
+  return { status: statusWithoutData(status, contentType, answer), text: clean, hasData: false, outcome };
 }
 
 function statusWithoutData(status: number, contentType: string, answer: Answer): number {
@@ -50,6 +50,12 @@ function hasSomeData({ data }: Answer): boolean {
 
 function isNothing(value: unknown): boolean {
   return value === null || (Array.isArray(value) && value.length > 0 && value.every(isNothing));
+}
+
+/** Codes are ours or Apollo Server's; what is not of their form is no code. */
+function outcomeOf({ errors: [first] }: Answer): string {
+  const code = first?.extensions?.code;
+  return typeof code === "string" && /^[A-Z][A-Z_]{0,63}$/.test(code) ? code : "ERROR";
 }
 
 function hasCode(answer: Answer, code: string): boolean {

@@ -1,6 +1,8 @@
 /** One request and its answer: the id both are known by, the signal that the client has gone, and the writing of the answer. */
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { OperationLabel } from "../schema/operation-label";
+import type { RequestCaller } from "../services/telemetry/request-log";
 import type { Span } from "../services/telemetry/span";
 import type { ClientAddress } from "./client-address";
 import type { Outbox } from "./outbox";
@@ -24,6 +26,8 @@ export interface RequestInfo {
   readonly answered: Promise<boolean>;
   /** What is being done for the request; undefined when it is not traced. */
   readonly span: Span | undefined;
+  /** Who is calling, for the log; to be set by who finds out. */
+  caller: RequestCaller | undefined;
 }
 
 /** Bytes of a refused request that are read and dropped, so that the client can see its answer, before it is cut off. */
@@ -37,12 +41,31 @@ export interface ExchangeSurroundings {
   readonly outbox: Outbox;
   /** Answers in the place of an answer that could not be written. */
   readonly refuse: (exchange: Exchange, error: unknown) => void;
+  /** Told of each answer, before it is sent. */
+  readonly onAnswer: (answered: Answered) => void;
   /** The headers of every answer: name, value, name, value … */
   readonly headers: readonly string[];
 }
 
+/** A request and what it was answered with. */
+export interface Answered {
+  readonly exchange: Exchange;
+  /** 0 when the client had gone. */
+  readonly status: number;
+  /** `ok`, or the code of the first error. */
+  readonly outcome: string;
+  readonly durationMs: number;
+  /** Of the body; undefined for streams and pages. */
+  readonly bytes: number | undefined;
+}
+
 /** A request being answered. */
 export class Exchange implements RequestInfo {
+  /** What it asks for, once that is known: see `OperationLabels`. */
+  operation: OperationLabel | undefined;
+  caller: RequestCaller | undefined;
+  #beganAt = performance.now();
+  #isOver = false;
   readonly id: string;
   /** The path of the request target, as sent. */
   readonly path: string;
@@ -133,8 +156,15 @@ export class Exchange implements RequestInfo {
     if (this.around.closing()) response.setHeader("connection", "close");
   }
 
-  /** Sends a whole answer, which has GraphQL data or not. Nothing happens if the client has gone or was answered before. */
-  answer(status: number, headers: string[], body: string, hasData = false): void {
+  /**
+   * Sends a whole answer, which has GraphQL data or not. Nothing happens if the client has gone or was answered before.
+   * @param outcome `ok`, or the code of the first error.
+   */
+  answer(status: number, headers: string[], body: string, outcome: string, hasData = false): void {
+    const bytes = Buffer.byteLength(body);
+    if (this.response.destroyed) this.over(0, "CLIENT_GONE");
+    else this.over(status, outcome, bytes);
+    headers.push("content-length", String(bytes));
     this.around.outbox.put(
       () => {
         this.#write(status, headers, body, hasData);
@@ -158,11 +188,18 @@ export class Exchange implements RequestInfo {
     }
     if (response.destroyed) return;
     if (this.#isPreset) for (const name of response.getHeaderNames()) response.removeHeader(name);
-    headers.push("content-length", String(Buffer.byteLength(body)));
     this.#tellsData = hasData;
     response.writeHead(status, headers);
     response.end(body);
     if (!request.complete) this.#dropRest();
+  }
+
+  /** The request is over, or as good as over: told once, by whoever knows first. */
+  over(status: number, outcome: string, bytes?: number): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const durationMs = performance.now() - this.#beganAt;
+    this.around.onAnswer({ exchange: this, status, outcome, durationMs, bytes });
   }
 
   /** Answers 204, which has neither a body nor a type. */

@@ -14,8 +14,8 @@ import type { Cors } from "./cors";
 import { Deadlines } from "./deadlines";
 import type { Exchange, RequestInfo } from "./exchange";
 import { HttpRefusal, refusalBody } from "./http-refusal";
+import type { OperationLabels } from "./operation-labels";
 import type { OperationList, SentOperation } from "./operation-list";
-import { noOperation, type OperationNames } from "./operation-names";
 import { isRefusal, outcomeOf, succeeded } from "./outcomes";
 import { beginOperation, endOperation, nameOperation } from "./operation-span";
 import { readJsonObject } from "./request-body";
@@ -28,6 +28,9 @@ export type MakeContext<TContext> = (
   request: IncomingMessage,
   info: RequestInfo,
 ) => TContext | Promise<TContext>;
+
+/** What is counted of which no operation has come: it was not valid, or its sender was not let in. */
+const noOperation = "invalid";
 
 /** Written by this room alone, whatever Apollo Server's plugins say. */
 const ownHeaders = new Set(["content-type", "content-length", "cache-control"]);
@@ -42,12 +45,12 @@ export interface GraphqlParts<TContext extends BaseContext> {
   /** The operations that clients may name instead of sending them; without it they send them all. */
   readonly operationList?: OperationList | undefined;
   readonly subscriptions: Subscriptions;
+  /** What the operations are called that Apollo Server answers; its plugin is among Apollo Server's. */
+  readonly labels?: Pick<OperationLabels, "of"> | undefined;
   /** Operations that can be answered past Apollo Server; without them it answers them all. */
   readonly compiled?: RunnableOperations | undefined;
   /** Where operations are counted. */
   readonly metrics?: OperationMetrics | undefined;
-  /** What they are counted as when Apollo Server answers them; its plugin is among Apollo Server's. */
-  readonly names?: Pick<OperationNames, "of"> | undefined;
 }
 
 /** What the metrics are told of operations. */
@@ -107,6 +110,7 @@ export class GraphqlRoute<TContext extends BaseContext> {
     const short = this.#shortWay?.find(toRun, request);
     const span = exchange.span && beginOperation(exchange.span);
     if (span) exchange.span = span;
+    if (short) exchange.operation = short.operation.label;
     const asked = short ? undefined : requestOf(exchange, toRun);
     const running = short
       ? this.#runShort(exchange, toRun, short)
@@ -114,7 +118,8 @@ export class GraphqlRoute<TContext extends BaseContext> {
     const deadline = this.#deadlines.start(() => {
       exchange.expire();
       span?.fail("OPERATION_TIMEOUT");
-      this.#ended(short, asked, "OPERATION_TIMEOUT", this.#timeoutMs);
+      if (asked) exchange.operation ??= this.parts.labels?.of(asked);
+      this.#ended(exchange, "OPERATION_TIMEOUT", this.#timeoutMs);
       this.#answerTooLate(exchange);
     });
     // Until it has ended the exchange counts as in flight, so that a gateway that closes waits for a revocation.
@@ -124,7 +129,7 @@ export class GraphqlRoute<TContext extends BaseContext> {
       if (span && typeof answer !== "string") tellEnd(span, answer, deadline.isOver);
     } catch (error) {
       if (deadline.isOver) return;
-      this.#ended(short, asked, "INTERNAL_SERVER_ERROR", deadline.elapsedMs);
+      this.#ended(exchange, "INTERNAL_SERVER_ERROR", deadline.elapsedMs);
       span?.fail(errorType(error));
       throw error;
     } finally {
@@ -134,29 +139,24 @@ export class GraphqlRoute<TContext extends BaseContext> {
     if (deadline.isOver) return;
     const { elapsedMs } = deadline;
     if (typeof answer === "string") {
-      this.#ended(short, asked, succeeded, elapsedMs);
+      this.#ended(exchange, succeeded, elapsedMs);
       this.#answerShort(exchange, answer, short?.contentType ?? "");
     } else if (answer.events) {
-      this.#ended(short, asked, succeeded, elapsedMs);
+      this.#ended(exchange, succeeded, elapsedMs);
       await this.#stream(exchange, answer.events);
     } else {
       const outcome = this.#answer(exchange, answer.result);
-      if (outcome !== undefined) this.#ended(short, asked, outcome, elapsedMs);
+      if (outcome !== undefined) this.#ended(exchange, outcome, elapsedMs);
     }
   }
 
   /** Counts an operation. */
-  #ended(
-    short: ShortRequest | undefined,
-    asked: HTTPGraphQLRequest | undefined,
-    outcome: string,
-    elapsedMs: number,
-  ): void {
-    const { metrics, names } = this.parts;
+  #ended({ operation }: Exchange, outcome: string, elapsedMs: number): void {
+    const { metrics } = this.parts;
     if (!metrics) return;
-    const name = short ? short.operation.label.field : asked && names?.of(asked);
-    metrics.operationEnded(name ?? noOperation, outcome, elapsedMs / 1_000);
-    if (outcome !== succeeded && isRefusal(outcome)) metrics.requestRefused(outcome);
+    const counted = outcome === succeeded ? outcome : outcomeOf(outcome);
+    metrics.operationEnded(operation?.field ?? noOperation, counted, elapsedMs / 1_000);
+    if (isRefusal(counted)) metrics.requestRefused(counted);
   }
 
   async #run(
@@ -167,6 +167,7 @@ export class GraphqlRoute<TContext extends BaseContext> {
     const result = await forPageOf(exchange.request, () =>
       this.parts.apollo.executeHTTPGraphQLRequest({ httpGraphQLRequest, context }),
     );
+    exchange.operation ??= this.parts.labels?.of(httpGraphQLRequest);
     return { result, events: this.parts.subscriptions.eventsFor(httpGraphQLRequest) };
   }
 
@@ -191,7 +192,7 @@ export class GraphqlRoute<TContext extends BaseContext> {
   #answerShort(exchange: Exchange, text: string, contentType: string): void {
     const headers = exchange.headers(contentType);
     this.cors.allow(exchange.request, headers);
-    exchange.answer(200, headers, text, true);
+    exchange.answer(200, headers, text, "ok", true);
   }
 
   /** Answers, and tells the outcome; a page that Apollo Server has is none. */
@@ -202,20 +203,19 @@ export class GraphqlRoute<TContext extends BaseContext> {
     }
     const contentType = result.headers.get("content-type") ?? "application/json; charset=utf-8";
     const answer = statusOfAnswer(result.status ?? 200, contentType, result.body.string);
-    const outcome = answer.errorCode === undefined ? succeeded : outcomeOf(answer.errorCode);
     if (contentType.includes("json") && mustStream(request.headers.accept)) {
       // GraphQL over SSE: whoever takes nothing but events is told as one what is wrong, too.
       const headers = this.#eventHeaders(exchange);
-      exchange.answer(200, headers, asEvents(answer.text), answer.hasData);
-      return outcome;
+      exchange.answer(200, headers, asEvents(answer.text), answer.outcome, answer.hasData);
+      return answer.outcome;
     }
-    const { status, text, hasData } = answer;
+    const { status, text, hasData, outcome } = answer;
     if (request.method === "POST" && status === 200 && hasData) this.#shortWay?.learn(request, contentType);
     const policy = contentType.startsWith("text/html") ? sandboxPolicy(text) : undefined;
     const headers = exchange.headers(contentType, policy);
     for (const [name, value] of result.headers) if (!ownHeaders.has(name)) headers.push(name, value);
     this.cors.allow(request, headers);
-    exchange.answer(status, headers, text, hasData);
+    exchange.answer(status, headers, text, outcome, hasData);
     return policy === undefined ? outcome : undefined;
   }
 
@@ -239,7 +239,7 @@ export class GraphqlRoute<TContext extends BaseContext> {
     );
     const headers = exchange.headers("application/json; charset=utf-8");
     this.cors.allow(exchange.request, headers);
-    exchange.answer(refusal.status, headers, refusalBody(refusal));
+    exchange.answer(refusal.status, headers, refusalBody(refusal), refusal.code);
   }
 
   async #context(exchange: Exchange): Promise<TContext> {

@@ -1,8 +1,9 @@
 /** The door: listens, routes each request to /graphql, the health checks or a page, and drains before it closes. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import { Server as NetServer, type AddressInfo, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { BaseContext } from "@apollo/server";
 import { GatewayError } from "../errors";
 import type { Events } from "../services/telemetry/events";
@@ -12,7 +13,7 @@ import type { Tracing } from "../services/telemetry/tracing";
 import { answerBrokenRequest, refuseOnSocket } from "./broken-requests";
 import { clientAddress } from "./client-address";
 import { Cors, type CorsOrigins } from "./cors";
-import { Exchange, type ExchangeSurroundings } from "./exchange";
+import { Exchange, type Answered, type ExchangeSurroundings } from "./exchange";
 import { GraphqlRoute, type GraphqlOptions, type GraphqlParts, type OperationMetrics } from "./graphql-route";
 import { HttpRefusal, refusalBody } from "./http-refusal";
 import { OperationalRoutes, type Health } from "./operational-routes";
@@ -70,6 +71,8 @@ export interface HttpParts<TContext extends BaseContext> extends GraphqlParts<TC
   readonly pages?: readonly Page[];
   /** Told of faults of this process. Returns the id under which the log tells the cause; the client is shown it. */
   readonly onError: (error: unknown, requestId: string) => string;
+  /** Told of each request that is answered, before its answer is sent. */
+  readonly onAnswer?: (answered: Answered) => void;
   /** Called before answers are sent, once for all that are sent together. */
   readonly beforeAnswers?: () => void;
   readonly events: TlsEvents & Pick<Events, "proxyNotTrusted">;
@@ -141,7 +144,8 @@ export class HttpServer<TContext extends BaseContext> {
     const refuse = (exchange: Exchange, error: unknown) => {
       this.#refuse(exchange, error);
     };
-    this.#around = { closing, headers, addressOf, outbox, refuse };
+    const onAnswer = parts.onAnswer ?? (() => undefined);
+    this.#around = { closing, headers, addressOf, outbox, refuse, onAnswer };
     this.#cors = new Cors(options.corsOrigins);
     this.#graphql = new GraphqlRoute(parts, this.#cors, options);
     this.#health = new OperationalRoutes(health, closing, (error) => {
@@ -279,11 +283,14 @@ export class HttpServer<TContext extends BaseContext> {
     this.drain();
     const unwatched = this.#watched?.[Symbol.asyncDispose]();
     const closed = new Promise<void>((resolve) => {
-      // The only error is that it does not listen.
-      this.#server.close(() => {
+      // Not HTTP's own way to close, which cuts idle connections at once. The only error is that it does not listen.
+      NetServer.prototype.close.call(this.#server, () => {
         resolve();
       });
     });
+    // What has arrived by now on a connection that looks idle is read in the meantime, and answered.
+    await nextTurn();
+    await nextTurn();
     this.#server.closeIdleConnections();
     // A stream would last for as long as its client is there.
     this.parts.subscriptions.end();
@@ -301,6 +308,8 @@ export class HttpServer<TContext extends BaseContext> {
     this.#server.closeAllConnections();
     for (const socket of this.#sockets) socket.destroy();
     await closed;
+    // HTTP's own way, for what else it ends.
+    this.#server.close();
     await unwatched;
   }
 
@@ -333,6 +342,9 @@ export class HttpServer<TContext extends BaseContext> {
       if (--this.#inFlight === 0) this.#onIdle?.();
     };
     const over = (): void => {
+      // What has written its answer itself: pages and streams.
+      const { statusCode } = response;
+      exchange.over(statusCode, statusCode < 400 ? "ok" : `HTTP_${statusCode}`);
       if (response.destroyed) done();
       else response.once("close", done);
     };
@@ -374,7 +386,10 @@ export class HttpServer<TContext extends BaseContext> {
   }
 
   #refuse(exchange: Exchange, error: unknown): void {
-    if (error instanceof ClientGone) return;
+    if (error instanceof ClientGone) {
+      exchange.over(0, "CLIENT_GONE");
+      return;
+    }
     const headers = exchange.headers("application/json; charset=utf-8");
     if ((error instanceof GatewayError || error instanceof HttpRefusal) && isRefusal(error.code)) {
       this.parts.metrics?.requestRefused(error.code);
@@ -387,6 +402,7 @@ export class HttpServer<TContext extends BaseContext> {
         http.status,
         headers,
         JSON.stringify({ errors: [{ message: error.message, extensions }] }),
+        error.code,
       );
       return;
     }
@@ -400,7 +416,7 @@ export class HttpServer<TContext extends BaseContext> {
     }
     headers.push(...error.headers);
     if (exchange.path === graphqlPath) this.#cors.allow(exchange.request, headers);
-    exchange.answer(error.status, headers, refusalBody(error));
+    exchange.answer(error.status, headers, refusalBody(error), error.code);
   }
 }
 

@@ -47,6 +47,8 @@ export class MetricsServer implements AsyncDisposable {
       refuse: (exchange, error) => {
         this.#refuse(exchange, error);
       },
+      // Scrapes and probes are nobody's news.
+      onAnswer: () => undefined,
     };
     this.#server = createServer(
       { requestTimeout: requestMs, headersTimeout: requestMs, maxHeaderSize: maxHeaderBytes },
@@ -101,7 +103,7 @@ export class MetricsServer implements AsyncDisposable {
   #refuse(exchange: Exchange, error: unknown): void {
     const refusal = error instanceof HttpRefusal ? error : this.#fault(error);
     const headers = [...exchange.headers("application/json; charset=utf-8"), ...refusal.headers];
-    exchange.answer(refusal.status, headers, refusalBody(refusal));
+    exchange.answer(refusal.status, headers, refusalBody(refusal), refusal.code);
   }
 
   #fault(error: unknown): HttpRefusal {

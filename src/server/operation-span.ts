@@ -1,12 +1,6 @@
 /** The span of a GraphQL operation, whichever way it is answered. */
-import type { ApolloServerPlugin, BaseContext } from "@apollo/server";
-import { operationLabel, type OperationLabel } from "../schema/operation-label";
+import type { OperationLabel } from "../schema/operation-label";
 import type { Span } from "../services/telemetry/span";
-
-/** The contexts of operations, of which some are traced. */
-export interface TracedContext extends BaseContext {
-  readonly call: { readonly span?: Span | undefined };
-}
 
 /** Begins it: what the operation is, is known later. */
 export function beginOperation(request: Span): Span {
@@ -28,31 +22,6 @@ export function endOperation(span: Span, answer: string): void {
   // The log has the cause under it.
   if (errorId !== undefined) span.set("acs_token_gateway.error_id", errorId);
 }
-
-/** For Apollo Server: it alone knows what it has parsed. */
-export function namedOperations<TContext extends TracedContext>(): ApolloServerPlugin<TContext> {
-  const listener = Promise.resolve({
-    didResolveOperation: ({ contextValue, document, operation }: Resolved<TContext>) => {
-      const { span } = contextValue.call;
-      if (span && operation) nameOperation(span, operationLabel(document, operation));
-      return done;
-    },
-  });
-  return {
-    requestDidStart: ({ contextValue }) => (contextValue.call.span ? listener : nothing),
-  };
-}
-
-type Resolved<TContext extends BaseContext> = Parameters<
-  NonNullable<
-    NonNullable<
-      Exclude<Awaited<ReturnType<NonNullable<ApolloServerPlugin<TContext>["requestDidStart"]>>>, void>
-    >["didResolveOperation"]
-  >
->[0];
-
-const done = Promise.resolve();
-const nothing = Promise.resolve();
 
 function firstError(answer: string): { readonly code?: string; readonly errorId?: string } | undefined {
   // Nearly all answers have none.

@@ -1,16 +1,31 @@
-/** The routes for those who run the gateway: /health/live and /health/ready. */
+/** The routes for whoever keeps the gateway running: /health/live, /health/ready and /health/startup. */
 import type { ServerResponse } from "node:http";
 import type { Readiness } from "../services/telemetry/health";
 import { HttpRefusal } from "./http-refusal";
 import type { Page, PageExchange } from "./page";
 
-/** Asks the parts. The implementation owns the deadline. */
+/** What is known of the gateway's health. To tell it must cost nothing: anybody may ask, as often as he likes. */
 export interface Health {
-  ready(): Promise<Readiness>;
+  ready(): Readiness | Promise<Readiness>;
+  /** Whether the gateway has done all that it does before its first request; true when left out. */
+  started?(): boolean;
 }
 
-/** Answers health checks: live asks nobody, ready asks the parts, and says no while draining. */
+/** A status and what is said with it. */
+type Told = readonly [status: number, body: object];
+
+/**
+ * Answers health checks. Live: the event loop turns, and nothing else is looked at, because a restart mends nothing
+ * else. Ready: send requests here. Startup: the other two may be asked.
+ */
 export class OperationalRoutes implements Page {
+  readonly #tell: Readonly<Record<string, () => Told | Promise<Told>>> = {
+    "/health/live": () => [200, { status: "live" }],
+    "/health/ready": () => this.#readiness(),
+    "/health/startup": () =>
+      (this.health.started?.() ?? true) ? [200, { status: "started" }] : [503, { status: "starting" }],
+  };
+
   constructor(
     private readonly health: Health,
     private readonly draining: () => boolean,
@@ -18,26 +33,23 @@ export class OperationalRoutes implements Page {
   ) {}
 
   async handle({ request, response, path }: PageExchange): Promise<boolean> {
-    if (path !== "/health/live" && path !== "/health/ready") return false;
+    if (!Object.hasOwn(this.#tell, path)) return false;
     if (request.method !== "GET" && request.method !== "HEAD") {
       throw new HttpRefusal("METHOD_NOT_ALLOWED", "Health is read with GET or HEAD.", ["allow", "GET, HEAD"]);
     }
-    if (path === "/health/live") {
-      send(response, 200, { status: "live" });
-    } else {
-      const readiness = await this.#readiness();
-      send(response, readiness.status === "ready" || readiness.status === "degraded" ? 200 : 503, readiness);
-    }
-    return true;
+    const told = await this.#tell[path]?.();
+    if (told) send(response, ...told);
+    return told !== undefined;
   }
 
-  async #readiness(): Promise<Readiness | { status: "draining"; parts: Record<string, string> }> {
-    if (this.draining()) return { status: "draining", parts: {} };
+  async #readiness(): Promise<Told> {
+    if (this.draining()) return [503, { status: "draining", parts: {} }];
     try {
-      return await this.health.ready();
+      const readiness = await this.health.ready();
+      return [readiness.status === "unready" ? 503 : 200, readiness];
     } catch (error) {
       this.onError(error);
-      return { status: "unready", parts: {} };
+      return [503, { status: "unready", parts: {} }];
     }
   }
 }

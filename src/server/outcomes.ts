@@ -25,5 +25,6 @@ export function outcomeOf(code: unknown): string {
 
 /** Whether who was given this outcome was refused: he, or how much he asks for, is the reason. */
 export function isRefusal(outcome: string): boolean {
+  if (outcome === succeeded) return false;
   return (statuses.get(outcome) ?? 500) < 500;
 }

@@ -4,11 +4,29 @@ import type { Exchange } from "./exchange";
 /** A request for a page: what it asks for, who sent it as far as that is known, and the response to write. */
 export type PageExchange = Pick<
   Exchange,
-  "request" | "response" | "path" | "search" | "id" | "address" | "signal" | "answered" | "span"
+  | "request"
+  | "response"
+  | "path"
+  | "search"
+  | "id"
+  | "address"
+  | "signal"
+  | "answered"
+  | "caller"
+  | "span"
 >;
 
 /** Lets those pass who have the right `gateway:operate`. Rejects with `UNAUTHENTICATED`, `FORBIDDEN` or `RATE_LIMITED`. */
 export type AdmitOperator = (exchange: PageExchange) => Promise<void>;
+
+/** An operator who was admitted. */
+export interface Operator {
+  /** Does something, and enters in the audit what it was, in a few words, and how it ended. */
+  operate<T>(change: string, act: () => T): Promise<T>;
+}
+
+/** {@link AdmitOperator} for a page that changes something. */
+export type KnowOperator = (exchange: PageExchange) => Promise<Operator>;
 
 /** A page or route beside /graphql. */
 export interface Page {

@@ -6,7 +6,7 @@ import type { SentOperation } from "./operation-list";
 
 /** An operation that can be run without Apollo Server. */
 export interface RunnableOperation {
-  /** What it is called in metrics and traces. */
+  /** What it is called in logs, metrics and traces. */
   readonly label: OperationLabel;
   /**
    * The answer, as Apollo Server would write it; undefined when it has to: with the same context, in which it finds
@@ -44,7 +44,7 @@ export class ShortWay {
   /** What Apollo Server has chosen for each Accept header, which is all that its choice depends on. */
   private readonly contentTypes = new LRUCache<string, string>({ max: maxAccepts });
 
-  private last: (Omit<ShortRequest, "variables"> & Asked) | undefined;
+  private last: (Pick<ShortRequest, "operation" | "contentType"> & Asked) | undefined;
 
   constructor(private readonly operations: RunnableOperations) {}
 

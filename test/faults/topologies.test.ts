@@ -9,6 +9,7 @@ import { startCluster } from "../support/redis-cluster";
 import { ask, startSentinel, type RedisGroup } from "../support/redis-sentinel";
 import { until } from "../support/until";
 import { encryptionKeys, startWorld } from "../support/world";
+import type { Readiness } from "../../src/services/telemetry/health";
 
 async function worldOn(redis: RedisGroup) {
   const world = await startWorld({
@@ -24,7 +25,7 @@ async function worldOn(redis: RedisGroup) {
   };
   const ready = async () => {
     const response = await fetch(`${world.gateways[0]!.origin}/health/ready`);
-    return ((await response.json()) as { parts: Record<string, string> }).parts.redis;
+    return ((await response.json()) as Readiness).parts.redis?.state;
   };
   const revoke = (gateway = 0) =>
     world.gateways[gateway]!.client.send(RevokeTokensDocument, { identityId }).then(({ errors }) => !errors);

@@ -32,6 +32,7 @@ describe("the HTTP server", () => {
       await fetch(`${world.url}/nowhere`),
       await fetch(`${world.url}/health/live`),
       await fetch(`${world.url}/health/ready`),
+      await fetch(`${world.url}/health/startup`),
       await fetch(`${world.url}/page`),
       await fetch(`${world.url}/broken`),
       await fetch(`${world.url}/graphql`, { method: "PUT" }),
@@ -54,7 +55,7 @@ describe("the HTTP server", () => {
       expect(headers.get("strict-transport-security")).toBeNull();
     }
     expect(answers.map(({ status }) => status)).toEqual([
-      ...[200, 400, 204, 404, 200, 200, 200, 500],
+      ...[200, 400, 204, 404, 200, 200, 200, 200, 500],
       ...[405, 415, 200, 405],
     ]);
   });
@@ -243,7 +244,10 @@ describe("the health checks", () => {
     ["degraded", 200],
     ["unready", 503],
   ] as const)("answer %s with %d and every part's state", async (status, code) => {
-    const readiness: Readiness = { status, parts: { redis: "up", azure: "unknown" } };
+    const readiness: Readiness = {
+      status,
+      parts: { redis: { state: "ok", since: "2026-01-01T00:00:00.000Z" } },
+    };
     await using world = await SmallWorld.start({ health: { ready: () => Promise.resolve(readiness) } });
     const response = await fetch(`${world.url}/health/ready`);
     expect(response.status).toBe(code);
@@ -261,10 +265,33 @@ describe("the health checks", () => {
 
   it("are read with GET or HEAD only", async () => {
     await using world = await SmallWorld.start();
-    expect((await fetch(`${world.url}/health/ready`, { method: "HEAD" })).status).toBe(200);
-    const response = await fetch(`${world.url}/health/ready`, { method: "POST" });
-    expect(response.status).toBe(405);
-    expect(response.headers.get("allow")).toBe("GET, HEAD");
-    expect((await answerOf(response)).errors?.[0]?.extensions.code).toBe("METHOD_NOT_ALLOWED");
+    for (const path of ["live", "ready", "startup"]) {
+      const head = await fetch(`${world.url}/health/${path}`, { method: "HEAD" });
+      expect([head.status, head.headers.get("cache-control"), await head.text()]).toEqual([
+        200,
+        "no-store",
+        "",
+      ]);
+      expect(Number(head.headers.get("content-length"))).toBeGreaterThan(0);
+      const response = await fetch(`${world.url}/health/${path}`, { method: "POST" });
+      expect(response.status).toBe(405);
+      expect(response.headers.get("allow")).toBe("GET, HEAD");
+      expect((await answerOf(response)).errors?.[0]?.extensions.code).toBe("METHOD_NOT_ALLOWED");
+    }
+  });
+
+  it("say at startup that the gateway has started once it has, and not before", async () => {
+    let isOver = false;
+    const health = { ready: () => ({ status: "ready", parts: {} }) as const, started: () => isOver };
+    await using world = await SmallWorld.start({ health });
+    const startup = async () => {
+      const response = await fetch(`${world.url}/health/startup`);
+      return [response.status, await response.json()];
+    };
+    expect(await startup()).toEqual([503, { status: "starting" }]);
+    isOver = true;
+    expect(await startup()).toEqual([200, { status: "started" }]);
+    world.server.drain();
+    expect(await startup()).toEqual([200, { status: "started" }]);
   });
 });

@@ -1,7 +1,7 @@
 /** The real program as a process of its own, which tests freeze and kill; also with a part of it cut out. */
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { announced, Program } from "../commands/program";
+import { announced, Program, type Ended } from "../commands/program";
 import { GraphqlClient } from "./graphql-client";
 import { developmentKey, encryptionKeys } from "./world";
 
@@ -23,6 +23,10 @@ export interface GatewayProcess extends AsyncDisposable {
   resume(): void;
   /** Ends it as a crash would (SIGKILL); resolves when it is gone. */
   kill(): Promise<void>;
+  /** Sends a signal. */
+  signal(signal: NodeJS.Signals): void;
+  /** Asks it to end; resolves when it has. */
+  end(signal: NodeJS.Signals): Promise<Ended>;
 }
 
 /** Starts a gateway from `dist`, or from a patched build; resolves when it listens. */
@@ -41,7 +45,7 @@ export async function startGatewayProcess(
   });
   const { url, origin } = await announced(program);
   let [wanted, died] = [false, undefined as string | undefined];
-  const end = async () => {
+  const kill = async () => {
     wanted = true;
     program.signal("SIGCONT");
     await program.end("SIGKILL");
@@ -66,8 +70,15 @@ export async function startGatewayProcess(
     resume: () => {
       program.signal("SIGCONT");
     },
-    kill: end,
-    [Symbol.asyncDispose]: end,
+    kill,
+    signal: (signal) => {
+      program.signal(signal);
+    },
+    end: (signal) => {
+      wanted = true;
+      return program.end(signal);
+    },
+    [Symbol.asyncDispose]: kill,
   };
 }
 

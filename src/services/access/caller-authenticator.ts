@@ -2,6 +2,7 @@
 import { GatewayError } from "../../errors";
 import type { ApiKeyAuthenticator } from "./api-key-authenticator";
 import type { Caller } from "./caller";
+import type { KeysState } from "./issuer-keys";
 import type { OidcAuthenticator } from "./oidc-authenticator";
 
 /** The headers that can carry a credential. */
@@ -19,6 +20,11 @@ export class CallerAuthenticator {
     /** Undefined: no issuer is trusted, so there are no access tokens. */
     private readonly accessTokens: OidcAuthenticator | undefined,
   ) {}
+
+  /** How the issuers' keys are; undefined when no issuer is trusted. */
+  get issuerKeys(): KeysState | undefined {
+    return this.accessTokens?.keysState;
+  }
 
   /**
    * The caller; undefined when no credential was sent, which is for the access rules to judge. A credential that is

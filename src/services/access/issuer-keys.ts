@@ -24,6 +24,9 @@ export const keyTimings: KeyTimings = {
   timeoutMs: 5_000,
 };
 
+/** How an issuer's keys are. */
+export type KeysState = "ok" | "stale" | "unavailable";
+
 /** The issuer could not be asked for its keys. */
 export class KeysUnavailable extends Error {
   override readonly name = "KeysUnavailable";
@@ -39,6 +42,8 @@ export class IssuerKeys<Keys> {
   private fetchedAt = -Infinity;
   private triedAt = -Infinity;
   private fetching: Promise<void> | undefined;
+  /** The last fetch. */
+  private hasFailed = false;
   /** Counts the sets of keys: what was verified with another set is verified again. */
   generation = 0;
 
@@ -49,6 +54,13 @@ export class IssuerKeys<Keys> {
     private readonly events: Pick<Events, "issuerKeysChanged" | "issuerUnavailable">,
     private readonly timings: KeyTimings = keyTimings,
   ) {}
+
+  /** `stale`: those there are are in use, and could not be renewed. `unavailable`: there are none to use. */
+  get state(): KeysState {
+    if (!this.hasFailed) return "ok";
+    const isUsable = this.keys !== undefined && this.clock.now() - this.fetchedAt < this.timings.staleMs;
+    return isUsable ? "stale" : "unavailable";
+  }
 
   /** Fetches keys that are no longer fresh, in the background. */
   renewIfOld(): void {
@@ -83,7 +95,11 @@ export class IssuerKeys<Keys> {
     if (now - this.triedAt < this.timings.cooldownMs) return;
     this.triedAt = now;
     this.fetching = this.fetch()
+      .then(() => {
+        this.hasFailed = false;
+      })
       .catch((error: unknown) => {
+        this.hasFailed = true;
         this.events.issuerUnavailable({ issuer: this.issuer.issuer, reason: problemOf(error) });
       })
       .finally(() => {

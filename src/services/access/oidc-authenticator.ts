@@ -16,7 +16,7 @@ import type { Clock } from "../clock";
 import { isIdentityId } from "../identities/identity-id";
 import type { Events } from "../telemetry/events";
 import type { Caller } from "./caller";
-import { IssuerKeys, KeysUnavailable, type KeyTimings } from "./issuer-keys";
+import { IssuerKeys, KeysUnavailable, type KeysState, type KeyTimings } from "./issuer-keys";
 import type { OidcIssuer } from "./oidc-issuer";
 import { withParts } from "./scope-policy";
 
@@ -61,6 +61,14 @@ export class OidcAuthenticator {
       keySets.set(source, keys);
       this.byIssuer.set(policy.issuer, [...(this.byIssuer.get(policy.issuer) ?? []), { policy, keys }]);
     }
+  }
+
+  /** How the issuers' keys are, those that are worst off first. */
+  get keysState(): KeysState {
+    const states = [...this.byIssuer.values()].flat().map(({ keys }) => keys.state);
+    return (
+      states.find((state) => state === "unavailable") ?? states.find((state) => state === "stale") ?? "ok"
+    );
   }
 
   /** The caller whose token this is, if it was verified before: costs one hash. Throws `UNAUTHENTICATED`. */

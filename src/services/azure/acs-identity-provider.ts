@@ -102,6 +102,11 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
     }
   }
 
+  /** Whether Azure has failed so often that calls are held back. */
+  get isFailing(): boolean {
+    return this.calls.isHeldBack;
+  }
+
   /** Connects, so that the first call need not wait for it. Never rejects, and sends nothing. */
   async warm(): Promise<void> {
     if (this.agent instanceof WarmAgent && !this.throughProxy) await this.agent.warm();

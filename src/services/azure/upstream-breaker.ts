@@ -17,6 +17,8 @@ import { AnswerOverdue, NothingSent, UpstreamFailure } from "./upstream-error";
 const openMs = [1_000, 2_000, 4_000, 8_000, 15_000];
 /** A pause no longer than this is waited out. */
 const shortPauseMs = 1_000;
+/** What failed is forgotten when nobody has tried it for so long after it might have been tried, in milliseconds. */
+const untriedMs = 60_000;
 /** Timers are early by a millisecond now and then. */
 const timerSlackMs = 5;
 /** Half of the last 20 attempts, and at least 5 of them. */
@@ -43,6 +45,15 @@ export class UpstreamBreaker {
   isOpen(operation: Operation): boolean {
     const state = this.circuits.get(operation)?.policy.state;
     return state === CircuitState.Open || state === CircuitState.HalfOpen;
+  }
+
+  /** Whether calls of some operation are held back, or were until just now, and none has gone well since. */
+  get isHoldingBack(): boolean {
+    const since = performance.now() - untriedMs;
+    for (const { policy, openUntil } of this.circuits.values()) {
+      if (policy.state !== CircuitState.Closed && openUntil > since) return true;
+    }
+    return false;
   }
 
   /**

@@ -56,6 +56,11 @@ export class UpstreamCalls {
     return budgets.map((budget) => ({ ...budget, circuitOpen: this.breaker.isOpen(budget.operation) }));
   }
 
+  /** Whether Azure has failed so often that it is given a moment. */
+  get isHeldBack(): boolean {
+    return this.breaker.isHoldingBack;
+  }
+
   /** Throws {@link UpstreamFailure}, or a `GatewayError` when nothing was sent: budget used up, circuit open. */
   async run<T>(operation: Operation, call: CallOptions, patience: Patience, send: Send<T>): Promise<T> {
     call.account?.charge();

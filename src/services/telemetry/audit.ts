@@ -1,5 +1,6 @@
 /** The audit: one line for each thing that was done, or refused, to an identity or a token. No parameter fits a token. */
-import { fileDestination, scrub, type DestinationStream } from "./logger";
+import { fileDestination, type DestinationStream } from "./logger";
+import { scrub } from "./scrub";
 import type { ErrorCode } from "../../errors";
 import type { Clock } from "../clock";
 import type { TokenScope } from "../tokens/token-scope";
@@ -40,6 +41,8 @@ export interface AuditRecord {
   readonly source?: "issued" | "cache" | undefined;
   /** The Teams user that a token was exchanged for. */
   readonly userObjectId?: string | undefined;
+  /** What an operator has changed, in a few words. */
+  readonly change?: string | undefined;
   /** The client's address. */
   readonly address?: string | undefined;
   readonly requestId?: string | undefined;

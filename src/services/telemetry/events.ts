@@ -48,6 +48,8 @@ export interface Events {
   readonly tokensRevoked: (event: { cause: "revocation" | "deletion"; confirmed: boolean }) => void;
   /** The cache was cleared after a revocation that it was away for. */
   readonly revocationCompleted: () => void;
+  /** The gateway ends, and the cache knows nothing of revocations of so many identities. */
+  readonly revocationsUnfinished: (identities: number) => void;
   readonly identityCreated: (event: { withToken: boolean }) => void;
   readonly identityDeleted: () => void;
   /** An identity that no caller was told of was deleted. */
@@ -98,6 +100,8 @@ export interface Events {
   readonly spansLost: (reason: string) => void;
   /** It takes them again: how many were lost. */
   readonly spansSentAgain: (event: { lost: number }) => void;
+  /** The process was asked to end: it is served on for this long, and then finishes what is in flight. */
+  readonly draining: (event: { delayMs: number }) => void;
   /** A fault of ours; returns the id under which the log has it. */
   readonly internalError: (error: unknown) => string;
 }
@@ -122,6 +126,12 @@ export function createEvents(log: Logger): Events {
     },
     revocationCompleted: () => {
       log.info("the cache is back, and cleared of what was revoked meanwhile");
+    },
+    revocationsUnfinished: (identities) => {
+      log.error(
+        { identities },
+        "the gateway ends before the cache could be cleared after revocations that it was away for; send them again",
+      );
     },
     identityCreated: (event) => {
       log.info(event, "identity created");
@@ -227,6 +237,9 @@ export function createEvents(log: Logger): Events {
     },
     spansSentAgain: (event) => {
       log.info(event, "the receiver of traces takes spans again");
+    },
+    draining: (event) => {
+      log.info(event, "draining: not ready any more, and serving on until load balancers know");
     },
     internalError: (error) => {
       const errorId = randomUUID();

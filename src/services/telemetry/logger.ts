@@ -1,28 +1,28 @@
 /** The structured log: JSON lines on stderr, in which nothing that looks like a token or a key survives. */
-import { pino, type DestinationStream, type Logger } from "pino";
+import { pino, type DestinationStream, type Logger as PinoLogger } from "pino";
+import { scrub } from "./scrub";
 
-export type { DestinationStream, Logger };
+export type { DestinationStream };
 
 /** How much is logged. */
 export const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 /** One of {@link logLevels}. */
 export type LogLevel = (typeof logLevels)[number];
 
-/** JSON Web Tokens, `accesskey=…` of connection strings, user and password in URLs: what each has in it, and its pattern. */
-const secrets: readonly (readonly [mark: string, pattern: RegExp, replacement: string])[] = [
-  ["eyJ", /eyJ[\w-]{5,}\.[\w-]*(\.[\w-]*)?/g, "[token]"],
-  ["=", /(accesskey=)[^;"\\\s]+/gi, "$1[key]"],
-  ["@", /(\w+:\/\/)[^/@\s"]+@/g, "$1[credentials]@"],
-];
+/** A log whose level may change while it is in use. */
+export interface Logger extends PinoLogger {
+  /** Sets the level of this log and of all that were made of it with `child`. */
+  setLevel(level: LogLevel): void;
+}
 
-/** `text` with everything that looks like a secret replaced. */
-export function scrub(text: string): string {
-  let clean = text;
-  for (const [mark, pattern, replacement] of secrets) {
-    // Nearly every line has none of them, and to look for a mark is far quicker than a pattern.
-    if (clean.includes(mark)) clean = clean.replace(pattern, replacement);
-  }
-  return clean;
+/** Lines of their own that the log has. */
+export interface LineOptions {
+  /** What lines begin with instead of their level. */
+  readonly beginning?: Readonly<Record<string, unknown>>;
+  /** Another clock's time in milliseconds. */
+  readonly time?: () => number;
+  /** Takes what is secret out of a line. */
+  readonly clean?: (line: string) => string;
 }
 
 /**
@@ -32,23 +32,49 @@ export function scrub(text: string): string {
 export function createLogger(
   level: LogLevel,
   destination: DestinationStream = fileDestination(2),
-  /** What lines begin with instead of their level, and another clock's time in milliseconds. */
-  lines: { readonly beginning?: Readonly<Record<string, unknown>>; readonly time?: () => number } = {},
+  lines: LineOptions = {},
 ): Logger {
   const { time } = lines;
-  return pino(
+  const family = new Family();
+  const log = pino(
     {
       level,
       base: null,
       timestamp: time ? () => `,"time":"${new Date(time()).toISOString()}"` : pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => lines.beginning ?? { level: label } },
-      hooks: { streamWrite: scrub },
+      hooks: { streamWrite: lines.clean ?? scrub },
+      onChild: family.add,
     },
     destination,
   );
+  family.add(log);
+  return Object.assign(log, { setLevel: family.setLevel });
 }
 
-/** A file or a file descriptor to write lines to, each at once. A file is made if need be, readable to its owner alone. */
+/** Children are forgotten, some time after they are gone, when there are so many. */
+const manyChildren = 1_000;
+
+/** A log and its children: of pino's levels, each has its own. */
+class Family {
+  private members: WeakRef<PinoLogger>[] = [];
+
+  readonly add = (member: PinoLogger): void => {
+    if (this.members.length >= manyChildren) this.members = this.members.filter((each) => each.deref());
+    this.members.push(new WeakRef(member));
+  };
+
+  readonly setLevel = (level: LogLevel): void => {
+    for (const member of this.members) {
+      const log = member.deref();
+      if (log) log.level = level;
+    }
+  };
+}
+
+/**
+ * A file or a file descriptor to write lines to, each at once; who reads too slowly is waited for, and no line is lost
+ * or torn. A descriptor must have one destination only. A file is made if need be, readable to its owner alone.
+ */
 export function fileDestination(dest: number | string): DestinationStream {
   return pino.destination({
     dest,

@@ -12,6 +12,8 @@ export type Cause = "revocation" | "deletion";
 
 /** Over a second and more in all: a Redis that was away for a moment is believed again within that time. */
 const endTries = 10;
+/** Closing waits this long for what is owed, in milliseconds. */
+const closeMs = 1_000;
 /** The most identities whose brackets are remembered; what is beyond was never promised. */
 const maxRemembered = 100_000;
 
@@ -22,7 +24,7 @@ export class Revocations {
 
   constructor(
     private readonly store: GuardedStore,
-    private readonly events: Pick<Events, "tokensRevoked" | "revocationCompleted">,
+    private readonly events: Pick<Events, "tokensRevoked" | "revocationCompleted" | "revocationsUnfinished">,
     /** Told of each revocation that Azure has carried out, once the store knows or could not be told. */
     private readonly tell: (identityId: string, cause: Cause) => void,
   ) {}
@@ -79,6 +81,18 @@ export class Revocations {
     for (const identityId of [...this.unfinished.keys()]) {
       if (!(await this.settled(identityId))) return;
     }
+  }
+
+  /** A last try, of a second at most; what is still owed then is told, because nobody pays it any more. */
+  async close(): Promise<void> {
+    if (this.unfinished.size === 0) return;
+    const patience = new AbortController();
+    await Promise.race([
+      this.finish(),
+      sleep(closeMs, undefined, { signal: patience.signal }).catch(() => undefined),
+    ]);
+    patience.abort();
+    if (this.unfinished.size > 0) this.events.revocationsUnfinished(this.unfinished.size);
   }
 
   private async end(identityId: string, revocation: string, span: Span | undefined): Promise<boolean> {

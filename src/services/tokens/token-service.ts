@@ -54,6 +54,7 @@ export class TokenService implements AsyncDisposable {
       | "tokenRenewed"
       | "tokensRevoked"
       | "revocationCompleted"
+      | "revocationsUnfinished"
       | "storeUnavailable"
     >,
     /** A token with less life left than this many milliseconds is not served from the cache. */
@@ -174,8 +175,9 @@ export class TokenService implements AsyncDisposable {
     };
   }
 
-  /** Ends what runs in the background. */
+  /** Ends what runs in the background, and tells the store once more of revocations that it was away for. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.revocations.close();
     await this.refreshAhead[Symbol.asyncDispose]();
   }
 

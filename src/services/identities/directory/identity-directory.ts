@@ -27,6 +27,9 @@ export interface Doomed {
   readonly attempts: number;
 }
 
+/** How soon a database that did not answer is asked whether it is back, in milliseconds. */
+const lookAgainMs = 1_000;
+
 const ownerIs = "issuer = $1 AND subject = $2 AND device = $3";
 const inMs = (parameter: string) => `now() + ${parameter}::double precision * interval '1 millisecond'`;
 
@@ -36,6 +39,9 @@ const inMs = (parameter: string) => `now() + ${parameter}::double precision * in
  */
 export class IdentityDirectory implements AsyncDisposable {
   private migrated: Promise<void> | undefined;
+  private away = false;
+  private again: NodeJS.Timeout | undefined;
+  private closed = false;
 
   constructor(
     private readonly database: Database,
@@ -48,6 +54,11 @@ export class IdentityDirectory implements AsyncDisposable {
       this.migrated = undefined;
       throw error;
     }));
+  }
+
+  /** Whether the last statement failed. While it did, the database is asked again and again, until it answers. */
+  get isAway(): boolean {
+    return this.away;
   }
 
   async find(owner: Owner): Promise<Mapping | undefined> {
@@ -189,7 +200,25 @@ export class IdentityDirectory implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.again);
     await this.database[Symbol.asyncDispose]();
+  }
+
+  private lookAgain(): void {
+    if (this.closed) return;
+    this.again ??= setTimeout(() => {
+      this.database
+        .query("SELECT 1 AS one")
+        .then(() => {
+          this.away = false;
+        })
+        .catch(() => undefined)
+        .finally(() => {
+          this.again = undefined;
+          if (this.away) this.lookAgain();
+        });
+    }, lookAgainMs).unref();
   }
 
   private async ask<Row extends object>(
@@ -199,8 +228,12 @@ export class IdentityDirectory implements AsyncDisposable {
   ): Promise<Row[]> {
     try {
       await this.open();
-      return await this.database.query<Row>(text, parameters);
+      const rows = await this.database.query<Row>(text, parameters);
+      this.away = false;
+      return rows;
     } catch (error) {
+      this.away = true;
+      this.lookAgain();
       const reason = error instanceof DatabaseUnusable ? error.message : reasonOf(error);
       this.events.directoryUnavailable({ operation, reason });
       throw new GatewayError(

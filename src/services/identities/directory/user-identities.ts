@@ -72,6 +72,11 @@ export class UserIdentities {
     this.owners = new LRUCache({ max, ttl });
   }
 
+  /** Whether the directory does not answer, as far as is known. Who is remembered needs no answer. */
+  get isAway(): boolean {
+    return this.directory.isAway;
+  }
+
   /** What is remembered of the owner, without asking. */
   known(owner: Owner): string | undefined {
     return this.remembered.get(keyOf(owner));
