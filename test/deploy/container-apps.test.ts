@@ -118,7 +118,9 @@ describe.each([
       // Azure's own bound, which its description of the API does not have.
       expect(failureThreshold).toBeLessThanOrEqual(10);
     }
-    expect(revision.terminationGracePeriodSeconds).toBeGreaterThan(config.http.drainTimeoutMs / 1000);
+    const { drainDelayMs, drainTimeoutMs } = config.http;
+    const graceMs = revision.terminationGracePeriodSeconds * 1_000;
+    expect(graceMs).toBeGreaterThan(drainDelayMs + drainTimeoutMs + 10_000);
   });
 });
 

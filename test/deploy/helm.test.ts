@@ -28,7 +28,6 @@ interface Container {
     readonly valueFrom?: { readonly secretKeyRef: { readonly name: string; readonly key: string } };
   }[];
   readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
-  readonly lifecycle: { readonly preStop: { readonly sleep: { readonly seconds: number } } };
   readonly startupProbe: Probe;
   readonly livenessProbe: Probe;
   readonly readinessProbe: Probe;
@@ -170,10 +169,10 @@ describe("the manifests for those who have no Helm", () => {
   });
 
   it("give a pod longer to end than it may take, and never have one less than there should be", () => {
-    const { seconds } = container.lifecycle.preStop.sleep;
-    expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(seconds + config.http.drainTimeoutMs / 1000);
-    // It must have been found unready, or gone, by everybody before it stops to listen.
-    expect(seconds).toBeGreaterThanOrEqual(container.readinessProbe.periodSeconds);
+    const { drainDelayMs, drainTimeoutMs } = config.http;
+    expect(pod.terminationGracePeriodSeconds * 1_000).toBeGreaterThan(drainDelayMs + drainTimeoutMs + 10_000);
+    // Two rounds of the probe, so that whoever goes by it knows before the gateway stops to listen.
+    expect(drainDelayMs).toBeGreaterThanOrEqual(2 * container.readinessProbe.periodSeconds * 1_000);
     expect(deployment.spec.strategy).toEqual({
       type: "RollingUpdate",
       rollingUpdate: { maxUnavailable: 0, maxSurge: 1 },
@@ -289,7 +288,7 @@ withHelm("the chart (skipped where there is no Helm: set HELM_PATH)", () => {
     ["a value that there is not", ["replicas=3"], "additional properties 'replicas' not allowed"],
     ["a variable that is the chart's own", ["config.PORT=1"], "invalid propertyName 'PORT'"],
     ["a secret among the settings", ["config.API_KEYS=x"], "invalid propertyName 'API_KEYS'"],
-    ["too little time to end", ["terminationGracePeriodSeconds=30"], "must exceed preStopSeconds"],
+    ["too little time to end", ["terminationGracePeriodSeconds=30"], "must exceed drainDelaySeconds"],
     ["fewer at most than at least", ["autoscaling.maxReplicas=2"], "must not be less than"],
     ["a ServiceMonitor without a port", ["metrics.serviceMonitor.enabled=true"], "needs metrics.port"],
     [

@@ -1,6 +1,6 @@
 /** What a gateway counts is what it has done, whatever clients send. */
-import { connect } from "node:net";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import {
   CreateIdentityAndTokenDocument,
@@ -321,6 +321,14 @@ describe("/metrics", () => {
     for (const path of ["/graphql", "/explorer", "/status", "/", "/metrics/", "//metrics"]) {
       expect([path, await statusOf(path)]).toEqual([path, 404]);
     }
+  });
+
+  it("keeps a gateway from starting whose METRICS_PORT is taken, in words", async () => {
+    await start({ environment: { METRICS_PORT: "0" } });
+    const { port } = new URL(world.gateways[0]!.metricsOrigin!);
+    await expect(world.addGateway({ METRICS_PORT: port })).rejects.toThrow(
+      `The gateway cannot listen on METRICS_PORT ${port} of 127.0.0.1 (EADDRINUSE).`,
+    );
   });
 
   it("tells of the drain on METRICS_PORT while requests are finished on the other", async () => {

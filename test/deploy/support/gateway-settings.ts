@@ -6,19 +6,15 @@ import { root } from "./tools";
 
 /** Beside the gateway's own: what Node.js and the Azure SDK read. */
 const others = ["NODE_EXTRA_CA_CERTS", "AZURE_CLIENT_ID"];
-/** Used already under deploy/, declared with the metrics. */
-const coming = ["METRICS_PORT"];
 
 /** The names that are no variables of the gateway. */
 export function unknownVariables(names: Iterable<string>): string[] {
-  const known = new Set([...describeVariables().map(({ name }) => name), ...others, ...coming]);
+  const known = new Set([...describeVariables().map(({ name }) => name), ...others]);
   return [...names].filter((name) => !known.has(name));
 }
 
 /** The paths under /health/ that the gateway serves. */
 export function healthPaths(): readonly string[] {
   const source = readFileSync(join(root, "src", "server", "operational-routes.ts"), "utf8");
-  const served = [...source.matchAll(/"(\/health\/\w+)"/g)].map(([, path = ""]) => path);
-  // Served once starting and living are told apart.
-  return [...new Set([...served, "/health/startup"])];
+  return [...new Set([...source.matchAll(/"(\/health\/\w+)"/g)].map(([, path = ""]) => path))];
 }

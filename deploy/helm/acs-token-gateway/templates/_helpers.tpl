@@ -47,8 +47,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{/* Values that are fine alone and wrong together. */}}
 {{- define "gateway.check" -}}
-{{- if lt (int .Values.terminationGracePeriodSeconds) (add .Values.preStopSeconds 21 | int) }}
-{{- fail "terminationGracePeriodSeconds must exceed preStopSeconds by more than the 20 seconds in which a gateway finishes what is in flight." }}
+{{- if lt (int .Values.terminationGracePeriodSeconds) (add .Values.drainDelaySeconds 31 | int) }}
+{{- fail "terminationGracePeriodSeconds must exceed drainDelaySeconds by more than 30 seconds: 20 in which a gateway finishes what is in flight, and 10 for the rest." }}
 {{- end }}
 {{- if and .Values.autoscaling.enabled (lt (int .Values.autoscaling.maxReplicas) (int .Values.autoscaling.minReplicas)) }}
 {{- fail "autoscaling.maxReplicas must not be less than autoscaling.minReplicas." }}
