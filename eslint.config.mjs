@@ -32,6 +32,11 @@ const doors = [
     file: "src/services/telemetry/logger.ts",
     message: "Only src/services/telemetry/logger.ts writes the log.",
   },
+  {
+    name: "prom-client",
+    file: "src/services/telemetry/metrics/registry.ts",
+    message: "Only src/services/telemetry/metrics/registry.ts keeps the metrics' registry.",
+  },
 ];
 
 const walls = {

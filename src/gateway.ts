@@ -18,7 +18,7 @@ import { ClosingList } from "./closing-list";
 import { CompiledOperations } from "./compiled/compiled-operations";
 import { replayOutcomes } from "./compiled/recorded-outcomes";
 import type { Config } from "./config";
-import { packageRoot } from "./package-root";
+import { packageRoot, packageVersion } from "./package-root";
 import { accessRules, mayReadSchema } from "./resolvers/access-rules";
 import { identityByReference, IdentityResolver } from "./resolvers/identity-resolver";
 import { presentErrors } from "./resolvers/present-error";
@@ -53,6 +53,8 @@ import { createAudit, type Audit } from "./services/telemetry/audit";
 import { createEvents, type Events } from "./services/telemetry/events";
 import { readiness } from "./services/telemetry/health";
 import { createLogger } from "./services/telemetry/logger";
+import { countedCalls, countedEvents } from "./services/telemetry/metrics/counted-events";
+import { Metrics } from "./services/telemetry/metrics/metrics";
 import { FileKeyRing, fixedKeyRing, type KeyRing } from "./services/tokens/key-ring";
 import { MemoryTokenStore } from "./services/tokens/memory-token-store";
 import { RedisTokenStore } from "./services/tokens/redis-token-store";
@@ -71,6 +73,7 @@ export interface Parts {
   /** How soon creates that nobody was told of are swept. */
   readonly creates: Parameters<typeof createRecords>[4];
   readonly audit: Audit;
+  readonly metrics: Metrics;
   /** How soon issuers are asked for their keys again. */
   readonly issuerKeys: KeyTimings;
   readonly directory: DirectoryPace;
@@ -113,11 +116,20 @@ export async function createGateway(config: Config, parts: Partial<Parts> = {}):
 
 async function build(config: Config, parts: Partial<Parts>, closing: ClosingList): Promise<Gateway> {
   const clock = parts.clock ?? systemClock;
-  const events = parts.events ?? createEvents(createLogger(config.logLevel));
+  const metrics = parts.metrics ?? new Metrics({ version: packageVersion(), node: process.version });
+  const events = countedEvents(parts.events ?? createEvents(createLogger(config.logLevel)), metrics);
   const audit = parts.audit ?? createAudit(config.audit, clock);
   const around = { config, clock, events, closing };
   const redis = config.redis && closing.add(await RedisConnection.connect(config.redis, events));
-  const azure = closing.add(await identityProvider(config, redis, clock, events, parts));
+  const azure = closing.add(
+    await identityProvider(
+      config,
+      redis,
+      clock,
+      countedCalls(events, metrics, new URL(config.acs.endpoint).host),
+      parts,
+    ),
+  );
   const sealed = redis && { redis, cipher: new TokenCipher(keyRing(config, closing, events)) };
   const store: TokenStore<CachedToken> = sealed
     ? new SealedTokenStore(new RedisTokenStore(sealed.redis), sealed.cipher, events)

@@ -129,7 +129,7 @@ export class UpstreamCalls {
   }
 
   private tell(operation: Operation, attempt: number, durationMs: number, failure: UpstreamFailure): void {
-    const { status, code, requestId } = failure;
+    const { status, code, requestId, cancelled } = failure;
     this.events.upstreamCall({
       operation,
       attempt,
@@ -137,6 +137,7 @@ export class UpstreamCalls {
       durationMs,
       ...(status === undefined ? {} : { status }),
       ...(code === undefined ? {} : { code }),
+      ...(cancelled ? { cancelled } : {}),
       ...(requestId === undefined ? {} : { requestId }),
     });
   }

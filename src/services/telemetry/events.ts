@@ -13,8 +13,15 @@ export interface UpstreamCall {
   readonly status?: number;
   /** ACS's or the socket's error code, if it looks like one. */
   readonly code?: string;
+  /** Whoever waited for it has gone. */
+  readonly cancelled?: true;
   /** `x-ms-client-request-id`, to find the call in Azure's own logs. */
   readonly requestId?: string;
+}
+
+/** Takes the durations of a script's calls. */
+export interface RedisCalls {
+  observe(seconds: number): void;
 }
 
 /** A create of which nobody knows what became. */
@@ -33,6 +40,8 @@ export interface Events {
     scopes: readonly TokenScope[];
     lifetimeMinutes: number;
   }) => void;
+  /** A request was answered by another one's issuance, in this process or at another replica. */
+  readonly flightJoined: (where: "process" | "replica") => void;
   readonly tokenSuperseded: () => void;
   /** A token was renewed before it was too old to be served, or could not be. */
   readonly tokenRenewed: (event: { outcome: "renewed" | "failed" }) => void;
@@ -58,6 +67,8 @@ export interface Events {
   /** Redis, or a primary of its Cluster, is not asked from now on; once per outage. */
   readonly redisAway: (event: { node: string; reason: string }) => void;
   readonly redisBack: (event: { node: string; awayMs: number }) => void;
+  /** Where the calls of a script are told; asked once for each script. */
+  readonly redisCalls: (script: string) => RedisCalls;
   /** At start: a primary that is cut off from its replicas would go on answering. */
   readonly redisUnfenced: (node: string) => void;
   /** A revocation could not be told to the subscribers at other replicas, or those here are not told of others'. */
@@ -94,6 +105,9 @@ export function createEvents(log: Logger): Events {
   return {
     tokenServed: (event) => {
       log.debug(event, "token served");
+    },
+    flightJoined: (where) => {
+      log.debug({ where }, "token of another request's issuance");
     },
     tokenSuperseded: () => {
       log.info("a revocation overtook an issuance; its token was discarded");
@@ -153,6 +167,7 @@ export function createEvents(log: Logger): Events {
     redisBack: (event) => {
       log.info(event, "Redis is back");
     },
+    redisCalls: () => untold,
     redisUnfenced: (node) => {
       log.warn(
         { node },
@@ -212,3 +227,6 @@ export function createEvents(log: Logger): Events {
     },
   };
 }
+
+/** Every call of Redis would be too much for a log. */
+const untold: RedisCalls = { observe: () => undefined };
