@@ -10,6 +10,7 @@ import {
 import {
   callerAuthenticator,
   credentialsOf,
+  operatorsOnly,
   requestLimits,
   userIdentities,
   type DirectoryPace,
@@ -49,6 +50,7 @@ import type { UserIdentities } from "./services/identities/directory/user-identi
 import { IdentityLife } from "./services/identities/identity-life";
 import { IdentityService } from "./services/identities/identity-service";
 import { RedisConnection } from "./services/redis/redis-connection";
+import type { SamplingPace } from "./services/status/sampler";
 import { createAudit, type Audit } from "./services/telemetry/audit";
 import { createEvents, type Events } from "./services/telemetry/events";
 import { readiness } from "./services/telemetry/health";
@@ -63,6 +65,7 @@ import { SealedTokenStore } from "./services/tokens/sealing-layer";
 import { TokenCipher } from "./services/tokens/token-cipher";
 import { TokenService } from "./services/tokens/token-service";
 import type { CachedToken, TokenStore } from "./services/tokens/token-store";
+import { StatusParts } from "./status-parts";
 
 /** Parts that a test may bring along instead of what Config would build. */
 export interface Parts {
@@ -86,6 +89,8 @@ export interface Parts {
   readonly compile: boolean;
   /** How often a replica finds out whether it still hears of revocations. */
   readonly notices: NoticePace;
+  /** How often the status page's figures are taken. */
+  readonly status: Partial<SamplingPace>;
   /** How long streams last, and how many a user may have. */
   readonly feed: FeedLimits;
 }
@@ -135,6 +140,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     ? new SealedTokenStore(new RedisTokenStore(sealed.redis), sealed.cipher, events)
     : new MemoryTokenStore(clock, config.tokens.maxCachedIdentities);
   const limits = requestLimits(around, redis, addressGroup);
+  const status = config.statusPage ? new StatusParts(around, redis, parts.status) : undefined;
   const notices = new RevocationNotices(redis?.channel("revocations"), events, parts.notices);
   closing.add(notices);
   const tokens = closing.add(
@@ -196,6 +202,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     operations,
     ...(developmentKey === undefined ? {} : { developmentKey }),
   });
+  const statusPage = status?.page(metrics, operatorsOnly(contextParts));
   const { operationTimeoutMs = config.http.operationTimeoutMs, operationList = operationListOf(config) } =
     parts;
   const http = new HttpServer<RequestContext>(
@@ -206,7 +213,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
       subscriptions,
       compiled,
       context: (request, info) => requestContext(credentialsOf(request.headers), info, contextParts),
-      pages: config.explorer ? [explorer] : [],
+      pages: [...(config.explorer ? [explorer] : []), ...(statusPage ? [statusPage] : [])],
       health: { ready: () => Promise.resolve(readiness(redis)) },
       onError: events.internalError,
       beforeAnswers: () => {
@@ -216,9 +223,11 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     },
   );
   closing.add({ [Symbol.asyncDispose]: () => http.close() });
+  if (status) closing.add({ [Symbol.asyncDispose]: () => status.drain() });
   const start = async () => {
     void azure.warm();
     const { url: origin } = await http.start();
+    void status?.start();
     return { origin, url: origin + graphqlPath };
   };
   return { typeDefs, start, [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose]() };

@@ -1,11 +1,10 @@
 /** Builds what the status page shows: the register of gateways, the sampler, and how the gateway is set up. */
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Surroundings } from "./access-parts";
 import type { Config } from "./config";
-import { packageRoot } from "./package-root";
+import { packageRoot, packageVersion } from "./package-root";
 import type { AdmitOperator } from "./server/page";
 import { StatusPage } from "./server/status-page";
 import type { RedisConnection } from "./services/redis/redis-connection";
@@ -21,6 +20,7 @@ export class StatusParts {
   private readonly register: ReplicaRegister;
   private readonly pace: SamplingPace;
   private readonly process = new ProcessWatch();
+  private sampler: Sampler | undefined;
 
   constructor(
     private readonly around: Surroundings,
@@ -38,8 +38,8 @@ export class StatusParts {
     this.pace = { ...samplingPace, ...pace };
   }
 
-  /** Builds the page for operators; the sampler is closed with the rest. */
-  page(source: MetricSource, admit: AdmitOperator): { readonly sampler: Sampler; readonly page: StatusPage } {
+  /** Builds the page for operators. */
+  page(source: MetricSource, admit: AdmitOperator): StatusPage {
     const { config, clock, events, closing } = this.around;
     const look = () => this.process.look();
     const sampler = closing.add(
@@ -53,19 +53,25 @@ export class StatusParts {
       this.pace.intervalMs,
       clock,
     );
-    const page = new StatusPage({
+    this.sampler = sampler;
+    return new StatusPage({
       directory: join(packageRoot(), "dist", "status"),
       developmentKey: config.access.developmentKey,
       admit,
       status: ({ scope, span }) => status.status(scope, span),
     });
-    return { sampler, page };
   }
-}
 
-function packageVersion(): string {
-  const text = readFileSync(join(packageRoot(), "package.json"), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
+  /** The gateway listens: it is one among the others from now on. */
+  async start(): Promise<void> {
+    await this.sampler?.start();
+  }
+
+  /** Tells the others that the gateway accepts nothing more. */
+  drain(): Promise<void> {
+    this.sampler?.drain();
+    return Promise.resolve();
+  }
 }
 
 /** What an operator asks first; nothing of it is secret. */
@@ -78,7 +84,9 @@ function setUpOf(config: Config): SetUp {
     "Signs in to ACS with": acs.accessKey === undefined ? "Entra" : "an access key",
     "Issuances allowed": `${acs.budget.issuances} in ${acs.budget.windowMs / 1_000} s`,
     "Gateways that share it": String(acs.budget.replicas),
-    Redis: redis ? `${redis.address.kind}, ${addressText(redis.address)}` : "none: each gateway has a cache of its own",
+    Redis: redis
+      ? `${redis.address.kind}, ${addressText(redis.address)}`
+      : "none: each gateway has a cache of its own",
     "Redis over TLS": redis ? yesOrNo(redis.address.tls) : "",
     "Directory of identities": directory
       ? directory.databaseUrl === undefined

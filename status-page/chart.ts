@@ -73,7 +73,11 @@ export class Chart {
     this.paths = lines.map(({ look }) => svg("path", { class: `line look-${look}` }));
     this.picture.append(this.grid, this.area, ...[...this.paths].reverse(), this.cursor);
     setAttribute(this.picture, "aria-labelledby", `${id}-heading`);
-    const head = el("tr", {}, ...["Time", ...lines.map(({ label }) => label)].map((name) => el("th", { scope: "col" }, name)));
+    const head = el(
+      "tr",
+      {},
+      ...["Time", ...lines.map(({ label }) => label)].map((name) => el("th", { scope: "col" }, name)),
+    );
     this.details.append(
       el("summary", {}, "As a table"),
       el("table", { "aria-labelledby": `${id}-heading` }, el("thead", {}, head), this.rows),
@@ -121,7 +125,14 @@ export class Chart {
     this.picture.addEventListener("keydown", (event) => {
       const last = (this.status?.history.age.length ?? 0) - 1;
       const from = this.chosen ?? last;
-      const to = { ArrowLeft: from - 1, ArrowRight: from + 1, PageUp: from + 20, PageDown: from - 20, Home: 0, End: last };
+      const to = {
+        ArrowLeft: from - 1,
+        ArrowRight: from + 1,
+        PageUp: from + 20,
+        PageDown: from - 20,
+        Home: 0,
+        End: last,
+      };
       const wanted = to[event.key as keyof typeof to] as number | undefined;
       if (wanted === undefined || last < 0) return;
       event.preventDefault();
@@ -153,7 +164,10 @@ export class Chart {
     const y = (value: number) => margin.top + plotHeight * (1 - Math.min(value / scale.top, 1));
     for (const [index, { name }] of lines.entries()) {
       // A gateway that was asleep, or whose page was not there, has points far apart: nothing is known between them.
-      const d = pathOf(x, figures[name].map((value) => value === null ? null : y(value)));
+      const d = pathOf(
+        x,
+        figures[name].map((value) => (value === null ? null : y(value))),
+      );
       const path = this.paths[index];
       if (path) setAttribute(path, "d", d);
       if (index === 0) setAttribute(this.area, "d", areaOf(d, y(0)));
@@ -237,7 +251,8 @@ export class Chart {
       groups.set(group, [...(groups.get(group) ?? []), index]);
     }
     const rows = [...groups].sort(([one], [other]) => one - other);
-    const make = () => el("tr", {}, el("th", { scope: "row" }), ...lines.map(() => el("td", { class: "number" })));
+    const make = () =>
+      el("tr", {}, el("th", { scope: "row" }), ...lines.map(() => el("td", { class: "number" })));
     for (const [index, row] of children(this.rows, rows.length, make).entries()) {
       const [group, points] = rows[index] ?? [0, []];
       const [heading, ...cells] = row.children;
@@ -245,19 +260,31 @@ export class Chart {
       for (const [line, cell] of cells.entries()) {
         const name = lines[line]?.name ?? "operations";
         const values = points.map((point) => figures[name][point] ?? null).filter((value) => value !== null);
-        setText(cell, say(values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length));
+        setText(
+          cell,
+          say(values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length),
+        );
       }
     }
   }
 }
 
 /** A small line without anything around it. */
-export function sparkline(name: Name): { readonly element: SVGElement; readonly show: (status: Status) => void } {
+export function sparkline(name: Name): {
+  readonly element: SVGElement;
+  readonly show: (status: Status) => void;
+} {
   const path = svg("path", { class: "line look-1" });
   const area = svg("path", { class: "area" });
   const element = svg(
     "svg",
-    { class: "sparkline", viewBox: "0 0 100 24", preserveAspectRatio: "none", "aria-hidden": "true", focusable: "false" },
+    {
+      class: "sparkline",
+      viewBox: "0 0 100 24",
+      preserveAspectRatio: "none",
+      "aria-hidden": "true",
+      focusable: "false",
+    },
     area,
     path,
   );
@@ -265,7 +292,10 @@ export function sparkline(name: Name): { readonly element: SVGElement; readonly 
     const values = figures[name];
     const highest = Math.max(1e-9, ...values.map((value) => value ?? 0));
     const x = age.map((seconds) => 100 * (1 - seconds / spans[span].seconds));
-    const d = pathOf(x, values.map((value) => (value === null ? null : 22 - 20 * (value / highest))));
+    const d = pathOf(
+      x,
+      values.map((value) => (value === null ? null : 22 - 20 * (value / highest))),
+    );
     setAttribute(path, "d", d);
     setAttribute(area, "d", areaOf(d, 24));
   };

@@ -16,17 +16,13 @@ const pause = byId<HTMLButtonElement>("pause");
 const connection = byId("connection");
 const concerns = byId("concerns");
 
-const panels = [
-  ...placed("tiles", tiles()),
-  ...placed("charts", charts()),
-  ...placed("tables", tables()),
-];
+const panels = [...placed("tiles", tiles()), ...placed("charts", charts()), ...placed("tables", tables())];
 
 /** In this variable and nowhere else: whatever reads the browser's storages later finds no key there. */
 let key: string | undefined;
 let isPaused = false;
 let lastAt: number | undefined;
-let timer: number | undefined;
+let timer: ReturnType<typeof setTimeout> | undefined;
 /** Answers to questions from before something was changed are dropped. */
 let round = 0;
 
@@ -36,8 +32,12 @@ function placed<T extends { readonly element: Element }>(id: string, made: reado
 }
 
 function view(): View {
-  const chosen = (name: string) => document.querySelector<HTMLInputElement>(`input[name=${name}]:checked`)?.value;
-  return { scope: chosen("scope") === "own" ? "own" : "fleet", span: chosen("span") === "long" ? "long" : "short" };
+  const chosen = (name: string) =>
+    document.querySelector<HTMLInputElement>(`input[name=${name}]:checked`)?.value;
+  return {
+    scope: chosen("scope") === "own" ? "own" : "fleet",
+    span: chosen("span") === "long" ? "long" : "short",
+  };
 }
 
 /** Asks now, and again and again from then on. */
@@ -105,7 +105,11 @@ function tell(why: string | undefined): void {
   const since = lastAt === undefined ? "" : ` Figures are those of ${time(lastAt)}.`;
   const words = why === undefined ? (isPaused ? "Paused." : "Live.") : why;
   const isStale = why !== undefined || isPaused;
-  setAttribute(connection, "class", `connection ${why === undefined ? (isPaused ? "paused" : "live") : "broken"}`);
+  setAttribute(
+    connection,
+    "class",
+    `connection ${why === undefined ? (isPaused ? "paused" : "live") : "broken"}`,
+  );
   setText(connection, words + (isStale ? since : ""));
   setAttribute(page, "data-stale", String(why !== undefined));
   if (page.hidden && why !== undefined) setText(problem, why);

@@ -205,7 +205,17 @@ const marked = (amount: number, tone: "bad" | "warn"): Cell =>
 
 /** The tables. */
 export function tables(): Panel[] {
-  return [replicas(), operations(), azure(), errors(), revocations(), redis(), totals(), about(), configuration()];
+  return [
+    replicas(),
+    operations(),
+    azure(),
+    errors(),
+    revocations(),
+    redis(),
+    totals(),
+    about(),
+    configuration(),
+  ];
 }
 
 function filled(table: Table, rows: (status: Status) => Cell[][], note?: (status: Status) => string): Panel {
@@ -235,7 +245,8 @@ function replicas(): Panel {
   const table = new Table("replicas", "Gateways", columns, "None.", "wide");
   const row = (replica: Status["replicas"]["list"][number], at: number): Cell[] => {
     const { figures } = replica;
-    const say = (name: Name, words: (value: number | null) => string): Cell => of(words(figures?.[name] ?? null));
+    const say = (name: Name, words: (value: number | null) => string): Cell =>
+      of(words(figures?.[name] ?? null));
     return [
       of(`${replica.host} · ${replica.id}${replica.isSelf ? " (this one)" : ""}`),
       replica.state === "draining"

@@ -80,7 +80,9 @@ function fillCell(element: Element, { text, tone, left }: Cell, isNumber: boolea
     setText(element, text);
     return;
   }
-  const meter = element.querySelector("meter") ?? el("meter", { min: "0", max: "1", low: "0.1", high: "0.25", optimum: "1" });
+  const meter =
+    element.querySelector("meter") ??
+    el("meter", { min: "0", max: "1", low: "0.1", high: "0.25", optimum: "1" });
   const words = element.querySelector("span") ?? el("span");
   if (!meter.isConnected) element.replaceChildren(meter, words);
   meter.value = left;

@@ -1,4 +1,5 @@
 /** What of a gateway's figures asks for an operator's attention, in words. */
+import { seriesIn, sumOf, type Reading } from "./readings";
 import type { Concern, Status } from "./status";
 
 /** Left of a limit of Azure's, from which on it is told of. */
@@ -11,17 +12,27 @@ const manyFailures = 0.01;
 
 type Told = Omit<Status, "concerns">;
 
-/**
- * The worst first.
- * @param replicas how many gateways are said to share the resource.
- * @param unconfirmed how many revocations of the last minutes the cache could not be told of.
- */
-export function concernsOf(told: Told, replicas: number, unconfirmed: number): Concern[] {
+/** What is known beside what the page is told. */
+export interface Circumstances {
+  /** How many gateways are said to share the resource. */
+  readonly replicas: number;
+  /** Identities of whose revocation this gateway could not yet tell the cache. */
+  readonly owed: number;
+  /** What was counted in the last minutes. */
+  readonly counted: Reading;
+}
+
+/** The worst first. */
+export function concernsOf(told: Told, { replicas, owed, counted }: Circumstances): Concern[] {
   const concerns = [
     ...ofRedis(told.redis),
-    ...ofRevocations(unconfirmed),
+    ...ofRevocations(
+      owed,
+      sumOf(counted, "revocations_total", ({ confirmed }) => confirmed === "false"),
+    ),
     ...ofAzure(told.window.azure),
     ...ofOperations(told.window),
+    ...ofParts(counted),
     ...ofReplicas(told, replicas),
   ];
   return [
@@ -48,14 +59,18 @@ function ofRedis(redis: Told["redis"]): Concern[] {
   }
 }
 
-function ofRevocations(unconfirmed: number): Concern[] {
+function ofRevocations(owed: number, unconfirmed: number): Concern[] {
+  if (owed > 0) {
+    const what = owed === 1 ? "1 identity" : `${owed} identities`;
+    return [
+      trouble(
+        `Revocations of ${what} are unconfirmed: Azure has revoked, the cache could not be told. This gateway finishes them when Redis is back.`,
+      ),
+    ];
+  }
   if (unconfirmed === 0) return [];
-  const what = unconfirmed === 1 ? "1 revocation is" : `${unconfirmed} revocations are`;
-  return [
-    trouble(
-      `${what} unconfirmed: Azure has revoked, the cache could not be told. This gateway finishes it when Redis is back; the callers were asked to repeat it.`,
-    ),
-  ];
+  const what = unconfirmed === 1 ? "1 revocation was" : `${unconfirmed} revocations were`;
+  return [notice(`${what} answered unconfirmed in the last minutes; the cache has been told since.`)];
 }
 
 function ofAzure(azure: Told["window"]["azure"]): Concern[] {
@@ -85,6 +100,44 @@ function ofOperations({ operations }: Told["window"]): Concern[] {
   if (failed === 0) return [];
   const text = `${failed} of ${count} operations of the last minutes failed by no fault of their callers.`;
   return [failed > count * manyFailures ? trouble(text) : notice(text)];
+}
+
+const dependencies: Readonly<Record<string, string>> = {
+  directory: "The directory of users' identities could not be asked",
+  issuer: "An issuer of access tokens did not tell its keys",
+};
+
+const files: Readonly<Record<string, string>> = {
+  encryption_keys:
+    "TOKEN_ENCRYPTION_KEYS_FILE was wrong when it was read again; the keys of before stay in force.",
+  api_keys: "API_KEYS_FILE was wrong when it was read again; the keys of before stay in force.",
+  tls: "The TLS certificate or its key was wrong when it was read again; those of before stay in force.",
+};
+
+/** Of what else the gateway needs. Redis speaks for itself. */
+function ofParts(counted: Reading): Concern[] {
+  const concerns: Concern[] = [];
+  for (const { labels, value } of seriesIn(counted, "dependency_failures_total")) {
+    const text = dependencies[labels.dependency ?? ""];
+    if (value > 0 && text !== undefined)
+      concerns.push(trouble(`${text} (${value} times in the last minutes).`));
+  }
+  for (const { labels, value } of seriesIn(counted, "files_rejected_total")) {
+    const text = files[labels.file ?? ""];
+    if (value > 0 && text !== undefined) concerns.push(trouble(text));
+  }
+  const unopened = sumOf(counted, "values_not_opened_total");
+  if (unopened > 0) {
+    concerns.push(
+      notice(`${unopened} cached values did not open: have all gateways the same TOKEN_ENCRYPTION_KEYS?`),
+    );
+  }
+  const lost = sumOf(counted, "creates_lost_total");
+  if (lost > 0)
+    concerns.push(
+      notice(`The outcome of ${lost} creates is unknown: identities that nobody uses may be left at Azure.`),
+    );
+  return concerns;
 }
 
 function ofReplicas({ replicas: { list }, redis }: Told, expected: number): Concern[] {

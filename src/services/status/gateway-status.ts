@@ -1,13 +1,14 @@
 /** Puts together what the status page shows, from the metrics, the sampler's memory and the register of gateways. */
 import type { Clock } from "../clock";
 import type { Vitals } from "../redis/heartbeat";
+import type { MetricName } from "../telemetry/metrics/definitions";
 import { concernsOf } from "./concerns";
 import { percentilesOf } from "./percentile";
 import { countsOf, seriesIn, sumOf, type Reading, type Series } from "./readings";
 import type { Replica, ReplicaRegister } from "./replica-register";
 import { looksOfLong, type Sampler, type Scope, type Span, type Window } from "./sampler";
 import type { AzureStatus, Count, OperationStatus, ReplicaStatus, ScriptStatus, Status } from "./status";
-import { figuresOf, isFailure, type Tick } from "./tick";
+import { figuresOf, isCallFailure, isFailure, type Tick } from "./tick";
 
 /** What is told of since the start: the metrics, and what the page calls them. */
 const totals = [
@@ -20,7 +21,7 @@ const totals = [
   ["orphans_deleted_total", "Identities deleted that no caller was told of"],
   ["creates_lost_total", "Creates whose outcome is unknown"],
   ["internal_errors_total", "Faults of the gateway itself"],
-] as const;
+] as const satisfies readonly (readonly [MetricName, string])[];
 
 /** Read when the page asks. */
 const readNow = [
@@ -31,8 +32,9 @@ const readNow = [
   "upstream_queue_length",
   "upstream_circuit_open",
   "redis_away_seconds_total",
+  "revocations_owed",
   "subscriptions_open",
-];
+] as const satisfies readonly MetricName[];
 
 /** What the composition root knows of the gateway's set-up. */
 export interface SetUp {
@@ -80,13 +82,14 @@ export class GatewayStatus {
       },
       configuration: this.setUp.configuration,
     };
-    return { ...told, concerns: concernsOf(told, this.setUp.replicas, this.unconfirmed()) };
-  }
-
-  /** Revocations of the last minutes that the cache could not be told of. */
-  private unconfirmed(): number {
-    const counted = this.sampler.window()?.counted;
-    return counted ? sumOf(counted, "revocations_total", isUnconfirmed) : 0;
+    return {
+      ...told,
+      concerns: concernsOf(told, {
+        replicas: this.setUp.replicas,
+        owed: sumOf(reading, "revocations_owed"),
+        counted: this.sampler.window()?.counted ?? new Map(),
+      }),
+    };
   }
 
   private figures(tick: Tick) {
@@ -151,7 +154,7 @@ export class GatewayStatus {
   private azure(reading: Reading, counted: Reading): AzureStatus[] {
     const calls = seriesIn(counted, "upstream_call_duration_seconds");
     const where = ({ labels }: Series) => `${labels.resource ?? ""}\0${labels.operation ?? ""}`;
-    const gauge = (name: string, place: string) =>
+    const gauge = (name: MetricName, place: string) =>
       seriesIn(reading, name).find((series) => where(series) === place)?.value;
     const places = new Set(
       [
@@ -171,7 +174,7 @@ export class GatewayStatus {
         queued: gauge("upstream_queue_length", place) ?? 0,
         circuitOpen: (gauge("upstream_circuit_open", place) ?? 0) > 0,
         calls: sum(here),
-        failed: sum(here.filter(({ labels }) => labels.outcome !== "ok")),
+        failed: sum(here.filter(({ labels }) => isCallFailure(labels.outcome))),
         ...percentilesOf(this.sampler.bounds.callLatency, countsOf(here)),
       };
     });
@@ -200,13 +203,18 @@ function revocationsIn(reading: Reading): Status["revocations"] {
   });
 }
 
-/** Those of operations, by their codes. */
+/** By their codes: those of operations, and those of requests that never became one. */
 function errorsIn(counted: Reading): Count[] {
-  const failed = seriesIn(counted, "operation_duration_seconds").filter(
-    ({ labels }) => labels.outcome !== "ok",
-  );
-  return grouped(failed, "outcome")
-    .map(([name, series]) => ({ name, count: sum(series) }))
+  const outcomes = grouped(seriesIn(counted, "operation_duration_seconds"), "outcome");
+  const refused = grouped(seriesIn(counted, "requests_refused_total"), "code");
+  const counts = new Map<string, number>();
+  // An operation that was refused is in both.
+  for (const [code, series] of [...outcomes, ...refused]) {
+    counts.set(code, Math.max(counts.get(code) ?? 0, sum(series)));
+  }
+  counts.delete("ok");
+  return [...counts]
+    .map(([name, count]) => ({ name, count }))
     .filter(({ count }) => count > 0)
     .sort((one, other) => other.count - one.count);
 }

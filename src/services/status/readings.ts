@@ -1,12 +1,16 @@
 /** Readings of the gateway's metrics, and what has happened between two of them. */
 
-/** The names of all the gateway's own metrics begin with it. */
-const prefix = "acs_token_gateway_";
+import {
+  metricDefinitions,
+  metricPrefix,
+  type MetricName,
+  type MetricOf,
+} from "../telemetry/metrics/definitions";
+import type { Metrics } from "../telemetry/metrics/metrics";
+import type { MetricValue } from "../telemetry/metrics/registry";
 
-/** The registry that the metrics are in, as far as it is read here. */
-export interface MetricSource {
-  getSingleMetric(name: string): { get(): Promise<unknown> } | undefined;
-}
+/** The metrics, as far as they are read here. */
+export type MetricSource = Pick<Metrics, "read">;
 
 /** One combination of a metric's labels. */
 export interface Series {
@@ -21,28 +25,17 @@ export interface Series {
 export type SeriesMap = ReadonlyMap<string, Series>;
 
 /** Some metrics at one moment. */
-export type Reading = ReadonlyMap<string, SeriesMap>;
+export type Reading = ReadonlyMap<MetricName, SeriesMap>;
 
-interface Sample {
-  readonly labels: Readonly<Record<string, string | number>>;
-  readonly value: number;
-  /** A histogram's samples are those of three metrics. */
-  readonly metricName?: string;
-}
-
-/** Reads metrics by their names without the prefix. Those that are not there have no series. */
-export async function read(source: MetricSource, names: readonly string[]): Promise<Reading> {
-  const reading = new Map<string, SeriesMap>();
-  for (const name of names) {
-    const metric = (await source.getSingleMetric(prefix + name)?.get()) as { values: Sample[] } | undefined;
-    reading.set(name, seriesOf(metric?.values ?? []));
-  }
-  return reading;
+/** Reads metrics by their names without the prefix. */
+export async function read(source: MetricSource, names: readonly MetricName[]): Promise<Reading> {
+  const families = new Map((await source.read(names)).map((family) => [family.name, family.values]));
+  return new Map(names.map((name) => [name, seriesOf(families.get(metricPrefix + name) ?? [])]));
 }
 
 /** What was counted from one reading to the next. A series that is new has begun at nothing. */
 export function between(earlier: Reading, later: Reading): Reading {
-  const difference = new Map<string, SeriesMap>();
+  const difference = new Map<MetricName, SeriesMap>();
   for (const [name, series] of later) {
     const before = earlier.get(name);
     const changed = new Map<string, Series>();
@@ -60,21 +53,19 @@ export function between(earlier: Reading, later: Reading): Reading {
 }
 
 /** The upper bounds of a histogram's buckets in seconds, without the last, which has none. */
-export function boundsOf(source: MetricSource, name: string): readonly number[] {
-  // prom-client keeps them there; they are told with no sample as long as nothing was counted.
-  const metric = source.getSingleMetric(prefix + name) as { upperBounds?: readonly number[] } | undefined;
-  return metric?.upperBounds ?? [];
+export function boundsOf(name: MetricOf<"histogram">): readonly number[] {
+  return metricDefinitions[name].buckets;
 }
 
 /** A metric's series of a reading. */
-export function seriesIn(reading: Reading, name: string): Series[] {
+export function seriesIn(reading: Reading, name: MetricName): Series[] {
   return [...(reading.get(name)?.values() ?? [])];
 }
 
 /** The sum of a metric's series, of those alone whose labels fit. */
 export function sumOf(
   reading: Reading,
-  name: string,
+  name: MetricName,
   fits: (labels: Series["labels"]) => boolean = () => true,
 ): number {
   let sum = 0;
@@ -92,7 +83,7 @@ export function countsOf(series: Iterable<Series>): number[] {
   return sums;
 }
 
-function seriesOf(samples: readonly Sample[]): SeriesMap {
+function seriesOf(samples: readonly MetricValue[]): SeriesMap {
   const found = new Map<string, { labels: Record<string, string>; value: number; counts?: number[] }>();
   for (const { labels: all, value, metricName } of samples) {
     if (metricName?.endsWith("_sum")) continue;

@@ -1,5 +1,6 @@
 /** Looks at the gateway's metrics every few seconds, remembers what it saw, and tells the other gateways. */
 import { History } from "./history";
+import type { MetricName } from "../telemetry/metrics/definitions";
 import { between, boundsOf, read, type MetricSource, type Reading } from "./readings";
 import type { ReplicaRegister } from "./replica-register";
 import {
@@ -43,10 +44,13 @@ const counted = [
   "requests_refused_total",
   "revocations_total",
   "creates_lost_total",
-] as const;
+  "values_not_opened_total",
+  "dependency_failures_total",
+  "files_rejected_total",
+] as const satisfies readonly MetricName[];
 
 /** Gauges that are told over time. */
-const gauges = ["http_requests_in_flight", "http_connections"] as const;
+const gauges = ["http_requests_in_flight", "http_connections"] as const satisfies readonly MetricName[];
 
 /** Whose figures: this gateway's alone, or those of all together. */
 export type Scope = "own" | "fleet";
@@ -106,9 +110,9 @@ export class Sampler implements AsyncDisposable {
     private readonly pace: SamplingPace = samplingPace,
   ) {
     this.bounds = {
-      latency: boundsOf(source, "operation_duration_seconds"),
-      callLatency: boundsOf(source, "upstream_call_duration_seconds"),
-      scriptLatency: boundsOf(source, "redis_call_duration_seconds"),
+      latency: boundsOf("operation_duration_seconds"),
+      callLatency: boundsOf("upstream_call_duration_seconds"),
+      scriptLatency: boundsOf("redis_call_duration_seconds"),
     };
   }
 
@@ -145,7 +149,7 @@ export class Sampler implements AsyncDisposable {
   }
 
   /** Metrics as they are now, by their names without the prefix. */
-  read(names: readonly string[]): Promise<Reading> {
+  read(names: readonly MetricName[]): Promise<Reading> {
     return read(this.source, names);
   }
 

@@ -1,4 +1,5 @@
 /** A gateway's figures over a few seconds, in a form that can be added up over gateways and averaged over time. */
+import type { MetricName } from "../telemetry/metrics/definitions";
 import { percentilesOf, rounded } from "./percentile";
 import { countsOf, seriesIn, sumOf, type Reading } from "./readings";
 
@@ -64,10 +65,15 @@ export function isFailure(outcome: string | undefined): boolean {
   return outcome !== undefined && failureCodes.has(outcome);
 }
 
+/** Whether a call to Azure failed: it was not refused for the caller's own reasons, nor given up because he had gone. */
+export function isCallFailure(outcome: string | undefined): boolean {
+  return outcome !== "ok" && outcome !== "cancelled" && outcome !== "refused";
+}
+
 /** The figures of what was counted in so many seconds, and of the gauges now. */
 export function tickOf(counted: Reading, seconds: number, gauges: Reading, process: ProcessFigures): Tick {
-  const rate = (name: string, fits?: Parameters<typeof sumOf>[2]) => sumOf(counted, name, fits) / seconds;
-  const histogram = (name: string) => countsOf(seriesIn(counted, name)).map((count) => count / seconds);
+  const rate = (name: MetricName, fits?: Parameters<typeof sumOf>[2]) => sumOf(counted, name, fits) / seconds;
+  const histogram = (name: MetricName) => countsOf(seriesIn(counted, name)).map((count) => count / seconds);
   const operations = "operation_duration_seconds";
   const calls = "upstream_call_duration_seconds";
   return {
@@ -78,7 +84,7 @@ export function tickOf(counted: Reading, seconds: number, gauges: Reading, proce
     issued: rate("tokens_served_total", ({ source }) => source === "issued"),
     joined: rate("token_flights_joined_total"),
     calls: rate(calls),
-    callFailures: rate(calls, ({ outcome }) => outcome !== "ok"),
+    callFailures: rate(calls, ({ outcome }) => isCallFailure(outcome)),
     inFlight: sumOf(gauges, "http_requests_in_flight"),
     connections: sumOf(gauges, "http_connections"),
     ...process,
