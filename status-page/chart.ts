@@ -1,6 +1,6 @@
 /** A chart of figures over time, in SVG: lines that differ in more than colour, read by mouse, finger or keyboard. */
 import { children, el, setAttribute, setText, svg } from "./dom";
-import { time } from "./format";
+import { short, time } from "./format";
 import type { Name, Status } from "./status";
 
 /** A line of a chart. */
@@ -163,11 +163,10 @@ export class Chart {
     const x = age.map((seconds) => this.x(seconds, status));
     const y = (value: number) => margin.top + plotHeight * (1 - Math.min(value / scale.top, 1));
     for (const [index, { name }] of lines.entries()) {
-      // A gateway that was asleep, or whose page was not there, has points far apart: nothing is known between them.
-      const d = pathOf(
-        x,
-        figures[name].map((value) => (value === null ? null : y(value))),
+      const seen = figures[name].map((value, at) =>
+        value === null || (x[at] ?? 0) < margin.left ? null : y(value),
       );
+      const d = pathOf(x, seen);
       const path = this.paths[index];
       if (path) setAttribute(path, "d", d);
       if (index === 0) setAttribute(this.area, "d", areaOf(d, y(0)));
@@ -192,7 +191,7 @@ export class Chart {
       const y = Math.round(margin.top + plotHeight * (1 - value / top)) + 0.5;
       parts.push(
         svg("line", { x1: margin.left, x2: right, y1: y, y2: y }),
-        svg("text", { x: margin.left - 6, y: y + 3.5, "text-anchor": "end" }, say(value)),
+        svg("text", { x: margin.left - 6, y: y + 3.5, "text-anchor": "end" }, short(say(value))),
       );
     }
     for (let age = 0; age <= seconds; age += mark) {

@@ -26,6 +26,7 @@ export function rate(value: number | null): string {
 /** Milliseconds, or seconds when they are many. */
 export function duration(ms: number | null): string {
   if (ms === null) return none;
+  if (ms === 0) return `0${gap}ms`;
   if (ms >= 1_000) return `${twoDigits.format(ms / 1_000)}${gap}s`;
   if (ms >= 100) return `${whole.format(ms)}${gap}ms`;
   return `${(ms >= 10 ? oneDigit : twoDigits).format(ms)}${gap}ms`;
@@ -40,9 +41,15 @@ export function share(value: number | null): string {
   return `${value === 1 ? "100" : value === 0 ? "0" : digits}${gap}%`;
 }
 
-/** Bytes in MB. */
+/** Bytes in MB, or in GB when they are many. */
 export function memory(bytes: number | null): string {
-  return bytes === null ? none : `${whole.format(bytes / 1e6)}${gap}MB`;
+  if (bytes === null) return none;
+  return bytes >= 1e9 ? `${twoDigits.format(bytes / 1e9)}${gap}GB` : `${whole.format(bytes / 1e6)}${gap}MB`;
+}
+
+/** The same for a scale, whose numbers are round: without zeros behind the point. */
+export function short(text: string): string {
+  return text.replace(/(\.\d*?)0+(?!\d)/, "$1").replace(/\.(?!\d)/, "");
 }
 
 /** A time of day. */

@@ -132,9 +132,9 @@ export function charts(): Panel[] {
       id: "tokens-chart",
       heading: "Tokens per second",
       lines: [
-        { name: "cached", label: "from the cache", look: "1" },
-        { name: "issued", label: "issued by Azure", look: "2" },
-        { name: "joined", label: "of these, shared", look: "3" },
+        { name: "cached", label: "cached", look: "1" },
+        { name: "issued", label: "issued", look: "2" },
+        { name: "joined", label: "shared", look: "3" },
       ],
       say: rate,
       least: 1,
@@ -180,7 +180,7 @@ export function charts(): Panel[] {
     {
       id: "busy-chart",
       heading: "Event loop, busy",
-      lines: [{ name: "busy", label: "of the time, the busiest gateway", look: "1" }],
+      lines: [{ name: "busy", label: "the busiest gateway", look: "1" }],
       say: share,
       top: 1,
       least: 1,

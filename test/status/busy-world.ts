@@ -2,6 +2,7 @@
 import {
   CreateIdentityDocument,
   IssueTokenDocument,
+  RefreshTokenDocument,
   RevokeTokensDocument,
 } from "../../operations/generated/operations";
 import type { Status } from "../../src/services/status/status";
@@ -34,9 +35,13 @@ export function makeBusy({ gateways }: World): AsyncDisposable {
       const step = async () => {
         if (ids.length < 8) ids.push((await client.data(CreateIdentityDocument)).createIdentity.identity.id);
         const identityId = ids[count % ids.length] ?? "";
-        await client.send(IssueTokenDocument, { identityId, scopes: ["CHAT"], forceRefresh: count % 9 === 0 });
+        await client.send(count % 9 === 0 ? RefreshTokenDocument : IssueTokenDocument, {
+          identityId,
+          scopes: ["CHAT"],
+        });
         if (count % 23 === 0) await client.send(RevokeTokensDocument, { identityId });
-        if (count % 17 === 0) await client.send(IssueTokenDocument, { identityId: "nobody's", scopes: ["CHAT"] });
+        if (count % 17 === 0)
+          await client.send(IssueTokenDocument, { identityId: "nobody's", scopes: ["CHAT"] });
         const pause = 15 + 12 * Math.sin(count / 40);
         await new Promise((resolve) => setTimeout(resolve, pause));
       };

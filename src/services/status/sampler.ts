@@ -30,9 +30,10 @@ const points = 300;
 export const looksOfLong = 4;
 /** Looks that are told as "now": a moment alone says little where there is little to do. */
 const looksOfNow = 5;
-/** Looks between two readings that are kept, and how many of these: percentiles are those of the last five minutes. */
+/** The time of which tables tell. */
+const windowMs = 300_000;
+/** Looks between two readings that are kept for it. */
 const looksOfWindow = 5;
-const readingsOfWindow = 20;
 
 /** Counters and histograms: what is counted in them is told for a time. */
 const counted = [
@@ -171,7 +172,8 @@ export class Sampler implements AsyncDisposable {
     this.timer.unref();
   }
 
-  private async look(): Promise<void> {
+  /** Looks once: what has happened since the last time is remembered and told to the others. */
+  async look(): Promise<void> {
     if (this.stopped) return;
     try {
       const reading = await read(this.source, counted);
@@ -203,6 +205,6 @@ export class Sampler implements AsyncDisposable {
   private keep(at: number, reading: Reading): void {
     if (this.looks++ % looksOfWindow !== 0) return;
     this.kept.push({ at, reading });
-    if (this.kept.length > readingsOfWindow) this.kept.shift();
+    while (at - (this.kept[0]?.at ?? at) > windowMs) this.kept.shift();
   }
 }
