@@ -35,6 +35,8 @@ export interface Config {
     /** The certificate and its key, absolute paths; undefined: plain HTTP. */
     readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   };
+  /** Where metrics and health are served without credentials; undefined: nowhere. */
+  readonly metrics: { readonly host: string; readonly port: number } | undefined;
   readonly acs: {
     readonly endpoint: string;
     /** Undefined: Entra, through DefaultAzureCredential. */
@@ -157,10 +159,13 @@ function toConfig(v: Variables, environment: Environment): Config {
     : (v.DEVELOPMENT_API_KEY ?? randomBytes(24).toString("base64url"));
   const loopback = isLoopback(endpoint);
   const givenKeys = v.TOKEN_ENCRYPTION_KEYS ?? v.TOKEN_ENCRYPTION_KEYS_FILE?.keys;
+  const host = v.HOST ?? (production ? "0.0.0.0" : "127.0.0.1");
   return {
     production,
+    metrics:
+      v.METRICS_PORT === undefined ? undefined : { host: v.METRICS_HOST ?? host, port: v.METRICS_PORT },
     http: {
-      host: v.HOST ?? (production ? "0.0.0.0" : "127.0.0.1"),
+      host,
       port: v.PORT,
       corsOrigins: v.CORS_ORIGINS ?? [],
       bodyLimitBytes: v.BODY_LIMIT_BYTES,

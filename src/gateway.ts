@@ -37,6 +37,9 @@ import { defaultOperationLimits, limitRules, type OperationLimits } from "./sche
 import { addressGroup } from "./server/client-address";
 import { Explorer } from "./server/explorer";
 import { graphqlPath, HttpServer } from "./server/http-server";
+import { MetricsPage } from "./server/metrics-page";
+import { MetricsServer } from "./server/metrics-server";
+import { OperationNames } from "./server/operation-names";
 import { readOperationList, type OperationList } from "./server/operation-list";
 import { sandbox } from "./server/sandbox";
 import { Subscriptions } from "./server/subscriptions";
@@ -56,7 +59,7 @@ import { createEvents, type Events } from "./services/telemetry/events";
 import { readiness } from "./services/telemetry/health";
 import { createLogger } from "./services/telemetry/logger";
 import { countedCalls, countedEvents } from "./services/telemetry/metrics/counted-events";
-import { Metrics } from "./services/telemetry/metrics/metrics";
+import { Metrics, type Watched } from "./services/telemetry/metrics/metrics";
 import { FileKeyRing, fixedKeyRing, type KeyRing } from "./services/tokens/key-ring";
 import { MemoryTokenStore } from "./services/tokens/memory-token-store";
 import { RedisTokenStore } from "./services/tokens/redis-token-store";
@@ -77,6 +80,8 @@ export interface Parts {
   readonly creates: Parameters<typeof createRecords>[4];
   readonly audit: Audit;
   readonly metrics: Metrics;
+  /** The process has no other gateway, so its metrics are this one's. */
+  readonly ofProcess: boolean;
   /** How soon issuers are asked for their keys again. */
   readonly issuerKeys: KeyTimings;
   readonly directory: DirectoryPace;
@@ -103,6 +108,8 @@ export interface Gateway extends AsyncDisposable {
     readonly url: string;
     /** The server's address, without a path. */
     readonly origin: string;
+    /** Where metrics are served without credentials, without a path, if anywhere. */
+    readonly metricsOrigin: string | undefined;
   }>;
   /** The schema as SDL, with its federation directives. */
   readonly typeDefs: string;
@@ -124,16 +131,11 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   const metrics = parts.metrics ?? new Metrics({ version: packageVersion(), node: process.version });
   const events = countedEvents(parts.events ?? createEvents(createLogger(config.logLevel)), metrics);
   const audit = parts.audit ?? createAudit(config.audit, clock);
+  if (parts.ofProcess) metrics.watchProcess();
   const around = { config, clock, events, closing };
   const redis = config.redis && closing.add(await RedisConnection.connect(config.redis, events));
   const azure = closing.add(
-    await identityProvider(
-      config,
-      redis,
-      clock,
-      countedCalls(events, metrics, new URL(config.acs.endpoint).host),
-      parts,
-    ),
+    await identityProvider(config, redis, clock, countedCalls(events, metrics, resourceHost(config)), parts),
   );
   const sealed = redis && { redis, cipher: new TokenCipher(keyRing(config, closing, events)) };
   const store: TokenStore<CachedToken> = sealed
@@ -171,6 +173,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   const formatError = presentErrors(events, !config.production);
   // Half of the connections are left to those who ask and go.
   const subscriptions = new Subscriptions(formatError, Math.ceil(config.http.maxConnections / 2));
+  const names = new OperationNames();
   const apollo = new ApolloServer<RequestContext>({
     schema,
     formatError,
@@ -184,6 +187,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     maxRecursiveSelections: operationLimits.maxSelections,
     validationRules: [knownOperationTypes, ...limitRules(operationLimits)],
     plugins: [
+      names.plugin<RequestContext>(),
       costLimit(schema, operationLimits.maxCost),
       subscriptions.plugin<RequestContext>(),
       ...(compiled ? [compiled.plugin<RequestContext>()] : []),
@@ -212,8 +216,14 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
       operationList,
       subscriptions,
       compiled,
+      names,
+      metrics,
       context: (request, info) => requestContext(credentialsOf(request.headers), info, contextParts),
-      pages: [...(config.explorer ? [explorer] : []), ...(statusPage ? [statusPage] : [])],
+      pages: [
+        new MetricsPage(metrics, operatorsOnly(contextParts)),
+        ...(config.explorer ? [explorer] : []),
+        ...(statusPage ? [statusPage] : []),
+      ],
       health: { ready: () => Promise.resolve(readiness(redis)) },
       onError: events.internalError,
       beforeAnswers: () => {
@@ -222,13 +232,30 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
       events,
     },
   );
+  Object.assign(metrics.watched, {
+    http: () => http.load,
+    subscriptionsOpen: () => subscriptions.count,
+    revocationsOwed: () => tokens.revocationsOwed,
+    redis: redis && (() => redis.vitals()),
+    upstream: [{ resource: resourceHost(config), read: () => azure.readings() }],
+  } satisfies Watched);
+  // Closed after the other, so that probes see how it drains.
+  const open =
+    config.metrics &&
+    closing.add(
+      new MetricsServer(config.metrics, {
+        pages: [new MetricsPage(metrics), http.healthPage],
+        onError: events.internalError,
+      }),
+    );
   closing.add({ [Symbol.asyncDispose]: () => http.close() });
   if (status) closing.add({ [Symbol.asyncDispose]: () => status.drain() });
   const start = async () => {
     void azure.warm();
+    const metricsOrigin = await open?.start();
     const { url: origin } = await http.start();
     void status?.start();
-    return { origin, url: origin + graphqlPath };
+    return { origin, url: origin + graphqlPath, metricsOrigin };
   };
   return { typeDefs, start, [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose]() };
 }
@@ -248,6 +275,11 @@ function describeApi(tokens: TokenService, identities: IdentityLife, own: OwnIde
     new RevocationResolver(),
   ];
   return buildGatewaySchema(resolvers, accessRules, { Identity: identityByReference });
+}
+
+/** What the metrics call the resource. */
+function resourceHost({ acs }: Config): string {
+  return new URL(acs.endpoint).host;
 }
 
 function operationListOf({ operations: { file, onlyListed } }: Config): OperationList | undefined {

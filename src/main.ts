@@ -1,6 +1,7 @@
 /** The gateway as a process: configuration, gateway, listen; drains on SIGTERM and SIGINT; exit code. */
 import { ConfigError, loadConfig, type Config, type Environment } from "./config";
 import { createGateway } from "./gateway";
+import { MetricsPortUnusable } from "./server/metrics-server";
 import { OperationListUnusable } from "./server/operation-list";
 import { TlsUnusable } from "./server/tls-files";
 import { DatabaseUnusable } from "./services/identities/directory/sql";
@@ -24,7 +25,7 @@ export class StartupError extends Error {
 export async function startGateway(environment: Environment): Promise<RunningGateway> {
   try {
     const config = loadConfig(environment);
-    const gateway = await createGateway(config);
+    const gateway = await createGateway(config, { ofProcess: true });
     try {
       const { url, origin } = await gateway.start();
       return {
@@ -51,9 +52,14 @@ export function untilAskedToEnd(): Promise<NodeJS.Signals> {
 
 /** Node's listen errors in words; other errors unchanged. */
 export function asStartupError(error: unknown): unknown {
-  const mendable = [ConfigError, DatabaseUnusable, OperationListUnusable, RedisUnusable, TlsUnusable].some(
-    (kind) => error instanceof kind,
-  );
+  const mendable = [
+    ConfigError,
+    DatabaseUnusable,
+    MetricsPortUnusable,
+    OperationListUnusable,
+    RedisUnusable,
+    TlsUnusable,
+  ].some((kind) => error instanceof kind);
   if (mendable && error instanceof Error) return new StartupError(error.message);
   const { code, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string };
   switch (code) {

@@ -10,6 +10,8 @@ import { fragmentsOf, selectedFields } from "./selected-fields";
 
 /** An operation that is ready to run. */
 export interface CompiledOperation {
+  /** Its root field, or `several`. */
+  readonly name: string;
   /**
    * The answer, as Apollo Server would write it; undefined if it has anything but data, for Apollo Server to write:
    * it must be given the same context, in which it finds what has been done already.
@@ -48,6 +50,10 @@ class OneField implements CompiledOperation {
     private readonly root: RootField,
   ) {}
 
+  get name(): string {
+    return this.root.name;
+  }
+
   async run(context: object, sent: Values): Promise<string | undefined> {
     const variables = this.coerce(sent);
     const outcome = variables === unfit ? undefined : this.root.begin(context, variables);
@@ -63,6 +69,8 @@ class OneField implements CompiledOperation {
 }
 
 class SeveralFields implements CompiledOperation {
+  readonly name = "several";
+
   constructor(
     private readonly coerce: CoerceVariables,
     private readonly roots: readonly RootField[],

@@ -32,6 +32,12 @@ export function contradictions(v: Variables): string[] {
       "OPERATIONS_FILE must be set with ONLY_LISTED_OPERATIONS: `acs-token-gateway operations` makes it.",
     );
   }
+  if (v.METRICS_PORT !== undefined && v.METRICS_PORT !== 0 && v.METRICS_PORT === v.PORT) {
+    problems.push("METRICS_PORT must be another port than PORT: what it serves asks for no credential.");
+  }
+  if (v.METRICS_HOST !== undefined && v.METRICS_PORT === undefined) {
+    problems.push("METRICS_PORT must be set with METRICS_HOST.");
+  }
   return isProduction(v) ? [...problems, ...productionProblems(v)] : problems;
 }
 

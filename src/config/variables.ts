@@ -25,6 +25,12 @@ export const variables = z.object({
   NODE_ENV: z.string().optional().describe("`production` turns on the production rules"),
   HOST: z.string().min(1).optional().describe("address to listen on"),
   PORT: wholeNumber(0, 65535).default(4000).describe("port to listen on; 0 takes a free one"),
+  METRICS_PORT: wholeNumber(0, 65535)
+    .optional()
+    .describe(
+      "a second port, plain HTTP, that serves `/metrics` and `/health` without credentials: for a network that only scrapers and probes are in. Without it `/metrics` is on `PORT` alone, for [operators](operations.md#scraping)",
+    ),
+  METRICS_HOST: z.string().min(1).optional().describe("address to listen on for `METRICS_PORT`"),
   ACS_CONNECTION_STRING: connectionString
     .optional()
     .describe(
@@ -187,7 +193,7 @@ export function isProduction(environment: { readonly NODE_ENV?: string | undefin
 
 /** What starts like one of ours: a misspelled variable is the commonest fault. */
 const ours =
-  /^(ACS_|API_KEYS|DEVELOPMENT_API|REDIS_(URL|TIMEOUT|KEY|SENTINEL)|TOKEN_ENCRYPTION|MIN_REMAINING|MAX_CACHED|CORS_ORIGIN|BODY_LIMIT|OIDC_|DATABASE_URL|DIRECTORY_|MAX_DEVICES|CALLER_|ADDRESS_|TRUSTED_PROX|TLS_(CERT|KEY)|MAX_CONNECTIONS|OPERATIONS?_|ONLY_LISTED|AUDIT_LOG|STATUS_PAGE)/;
+  /^(ACS_|API_KEYS|DEVELOPMENT_API|REDIS_(URL|TIMEOUT|KEY|SENTINEL)|TOKEN_ENCRYPTION|MIN_REMAINING|MAX_CACHED|CORS_ORIGIN|BODY_LIMIT|OIDC_|DATABASE_URL|DIRECTORY_|MAX_DEVICES|CALLER_|ADDRESS_|TRUSTED_PROX|TLS_(CERT|KEY)|MAX_CONNECTIONS|OPERATIONS?_|ONLY_LISTED|AUDIT_LOG|METRICS_(PORT|HOST)S?$|STATUS_PAGE)/;
 /** What Kubernetes sets for a service that is called like ours. */
 const foreign = /^ACS_(TOKEN_GATEWAY_)?(SERVICE_|PORT($|_))/;
 
@@ -208,6 +214,7 @@ const otherwise: Partial<Record<keyof Variables, string>> = {
   TOKEN_ENCRYPTION_KEYS: "made up at each start",
   REDIS_KEY_PREFIX: "`acsgw:`",
   HOST: "127.0.0.1; in production 0.0.0.0",
+  METRICS_HOST: "that of `HOST`",
   CORS_ORIGINS: "none",
   TRUSTED_PROXIES: "none",
   EXPLORER: "true; in production false",

@@ -5,6 +5,15 @@ interface Answer {
   readonly errors: readonly { readonly extensions?: { readonly code?: unknown; http?: unknown } }[];
 }
 
+/** What is sent of a GraphQL answer. */
+export interface AnswerToSend {
+  readonly status: number;
+  readonly text: string;
+  readonly hasData: boolean;
+  /** Of the first error, whatever it is; undefined without errors. */
+  readonly errorCode: unknown;
+}
+
 /** Statuses by which `application/json` says nothing more than "see errors". */
 const sayNothing = new Set([400, 404, 409]);
 
@@ -19,16 +28,13 @@ const sayNothing = new Set([400, 404, 409]);
  * @param status what Apollo Server chose, from `extensions.http` of the errors.
  * @param text the answer as JSON. Apollo Server writes `errors` first, so answers without errors are not parsed.
  */
-export function statusOfAnswer(
-  status: number,
-  contentType: string,
-  text: string,
-): { readonly status: number; readonly text: string; readonly hasData: boolean } {
-  if (!text.startsWith('{"errors":')) return { status, text, hasData: true };
+export function statusOfAnswer(status: number, contentType: string, text: string): AnswerToSend {
+  if (!text.startsWith('{"errors":')) return { status, text, hasData: true, errorCode: undefined };
   const answer = JSON.parse(text) as Answer;
   const clean = withoutHttp(answer) ? JSON.stringify(answer) + "\n" : text;
-  if (hasSomeData(answer)) return { status: 200, text: clean, hasData: true };
-  return { status: statusWithoutData(status, contentType, answer), text: clean, hasData: false };
+  const errorCode = answer.errors[0]?.extensions?.code ?? "";
+  if (hasSomeData(answer)) return { status: 200, text: clean, hasData: true, errorCode };
+  return { status: statusWithoutData(status, contentType, answer), text: clean, hasData: false, errorCode };
 }
 
 function statusWithoutData(status: number, contentType: string, answer: Answer): number {

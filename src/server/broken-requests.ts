@@ -25,17 +25,18 @@ const reasons: Readonly<Record<string, readonly [RefusalCode, string, string]>> 
  * Answers on the bare socket and closes it.
  * @param last the last response begun on this connection, if any: what it has begun must not be written into.
  * @param headers those of every answer: name, value, name, value …
+ * @returns the code, if it was answered.
  */
 export function answerBrokenRequest(
   error: Error,
   socket: Duplex,
   last: ServerResponse | undefined,
   headers: readonly string[],
-): void {
+): RefusalCode | undefined {
   const begun = last?.headersSent === true && !(last.writableFinished && last.req.complete);
   if (!socket.writable || begun) {
     socket.destroy();
-    return;
+    return undefined;
   }
   const [code, phrase, message] = reasons["code" in error ? String(error.code) : ""] ?? [
     "BAD_REQUEST",
@@ -43,6 +44,7 @@ export function answerBrokenRequest(
     "This is not a well-formed HTTP/1.1 request.",
   ];
   refuseOnSocket(socket, new HttpRefusal(code, message), phrase, headers);
+  return code;
 }
 
 /** Refuses in words on a socket that HTTP has let go of, and closes it. */

@@ -4,6 +4,8 @@
 export interface Deadline {
   /** Its time was over before it ended. */
   readonly isOver: boolean;
+  /** How long it has taken until now, in milliseconds. */
+  readonly elapsedMs: number;
   /** It has ended. */
   end(): void;
 }
@@ -24,6 +26,10 @@ class Work implements Deadline {
     private readonly all: Deadlines,
   ) {}
 
+  get elapsedMs(): number {
+    return performance.now() - this.due + this.all.ms;
+  }
+
   end(): void {
     if (this.onOver === undefined) return;
     this.onOver = undefined;
@@ -37,7 +43,7 @@ export class Deadlines {
   private timer: NodeJS.Timeout | undefined;
 
   /** @param ms the time of all work, in milliseconds. */
-  constructor(private readonly ms: number) {}
+  constructor(readonly ms: number) {}
 
   /** Calls `onOver` when the time is over, unless the work has ended by then. */
   start(onOver: () => void): Deadline {

@@ -1,6 +1,12 @@
 /** The route /graphql: GraphQL over HTTP, from a Node request through Apollo Server to a Node response. */
 import type { IncomingMessage } from "node:http";
-import { HeaderMap, type ApolloServer, type BaseContext, type HTTPGraphQLResponse } from "@apollo/server";
+import {
+  HeaderMap,
+  type ApolloServer,
+  type BaseContext,
+  type HTTPGraphQLRequest,
+  type HTTPGraphQLResponse,
+} from "@apollo/server";
 import { GraphQLError } from "graphql";
 import { statusOfAnswer } from "./answer-status";
 import type { Cors } from "./cors";
@@ -8,6 +14,8 @@ import { Deadlines } from "./deadlines";
 import type { Exchange, RequestInfo } from "./exchange";
 import { HttpRefusal, refusalBody } from "./http-refusal";
 import type { OperationList, SentOperation } from "./operation-list";
+import { noOperation, type OperationNames } from "./operation-names";
+import { isRefusal, outcomeOf, succeeded } from "./outcomes";
 import { readJsonObject } from "./request-body";
 import { forPageOf, sandboxPolicy } from "./sandbox";
 import { ShortWay, type RunnableOperations, type ShortRequest } from "./short-way";
@@ -34,6 +42,16 @@ export interface GraphqlParts<TContext extends BaseContext> {
   readonly subscriptions: Subscriptions;
   /** Operations that can be answered past Apollo Server; without them it answers them all. */
   readonly compiled?: RunnableOperations | undefined;
+  /** Where operations are counted. */
+  readonly metrics?: OperationMetrics | undefined;
+  /** What they are counted as when Apollo Server answers them; its plugin is among Apollo Server's. */
+  readonly names?: Pick<OperationNames, "of"> | undefined;
+}
+
+/** What the metrics are told of operations. */
+export interface OperationMetrics {
+  operationEnded(operation: string, outcome: string, seconds: number): void;
+  requestRefused(code: string): void;
 }
 
 /** Apollo Server's answer, or the events that it is to be answered with. */
@@ -85,9 +103,13 @@ export class GraphqlRoute<TContext extends BaseContext> {
     const { operationList } = this.parts;
     const toRun = operationList ? operationList.resolve(sent) : sent;
     const short = this.#shortWay?.find(toRun, request);
-    const running = short ? this.#runShort(exchange, toRun, short) : this.#run(exchange, toRun);
+    const asked = short ? undefined : requestOf(exchange, toRun);
+    const running = short
+      ? this.#runShort(exchange, toRun, short)
+      : this.#run(exchange, asked ?? requestOf(exchange, toRun));
     const deadline = this.#deadlines.start(() => {
       exchange.expire();
+      this.#ended(short, asked, "OPERATION_TIMEOUT", this.#timeoutMs);
       this.#answerTooLate(exchange);
     });
     // Until it has ended the exchange counts as in flight, so that a gateway that closes waits for a revocation.
@@ -96,22 +118,44 @@ export class GraphqlRoute<TContext extends BaseContext> {
       answer = await running;
     } catch (error) {
       if (deadline.isOver) return;
+      this.#ended(short, asked, "INTERNAL_SERVER_ERROR", deadline.elapsedMs);
       throw error;
     } finally {
       deadline.end();
     }
     if (deadline.isOver) return;
-    if (typeof answer === "string") this.#answerShort(exchange, answer, short?.contentType ?? "");
-    else if (answer.events) await this.#stream(exchange, answer.events);
-    else this.#answer(exchange, answer.result);
+    const { elapsedMs } = deadline;
+    if (typeof answer === "string") {
+      this.#ended(short, asked, succeeded, elapsedMs);
+      this.#answerShort(exchange, answer, short?.contentType ?? "");
+    } else if (answer.events) {
+      this.#ended(short, asked, succeeded, elapsedMs);
+      await this.#stream(exchange, answer.events);
+    } else {
+      const outcome = this.#answer(exchange, answer.result);
+      if (outcome !== undefined) this.#ended(short, asked, outcome, elapsedMs);
+    }
+  }
+
+  /** Counts an operation. */
+  #ended(
+    short: ShortRequest | undefined,
+    asked: HTTPGraphQLRequest | undefined,
+    outcome: string,
+    elapsedMs: number,
+  ): void {
+    const { metrics, names } = this.parts;
+    if (!metrics) return;
+    const name = short ? short.operation.name : asked && names?.of(asked);
+    metrics.operationEnded(name ?? noOperation, outcome, elapsedMs / 1_000);
+    if (outcome !== succeeded && isRefusal(outcome)) metrics.requestRefused(outcome);
   }
 
   async #run(
     exchange: Exchange,
-    sent: SentOperation,
+    httpGraphQLRequest: HTTPGraphQLRequest,
     context = () => this.#context(exchange),
   ): Promise<Answer> {
-    const httpGraphQLRequest = { ...sent, headers: headersOf(exchange.request) };
     const result = await forPageOf(exchange.request, () =>
       this.parts.apollo.executeHTTPGraphQLRequest({ httpGraphQLRequest, context }),
     );
@@ -129,10 +173,10 @@ export class GraphqlRoute<TContext extends BaseContext> {
       const made = this.parts.context(exchange.request, exchange);
       context = made instanceof Promise ? await made : made;
     } catch (error) {
-      return this.#run(exchange, sent, () => Promise.reject(asGraphqlError(error)));
+      return this.#run(exchange, requestOf(exchange, sent), () => Promise.reject(asGraphqlError(error)));
     }
     const text = await operation.run(context, variables);
-    return text ?? this.#run(exchange, sent, () => Promise.resolve(context));
+    return text ?? this.#run(exchange, requestOf(exchange, sent), () => Promise.resolve(context));
   }
 
   #answerShort(exchange: Exchange, text: string, contentType: string): void {
@@ -141,18 +185,20 @@ export class GraphqlRoute<TContext extends BaseContext> {
     exchange.answer(200, headers, text, true);
   }
 
-  #answer(exchange: Exchange, result: HTTPGraphQLResponse): void {
+  /** Answers, and tells the outcome; a page that Apollo Server has is none. */
+  #answer(exchange: Exchange, result: HTTPGraphQLResponse): string | undefined {
     const { request } = exchange;
     if (result.body.kind !== "complete") {
       throw new Error("Apollo Server answered in parts, which this server does not send.");
     }
     const contentType = result.headers.get("content-type") ?? "application/json; charset=utf-8";
     const answer = statusOfAnswer(result.status ?? 200, contentType, result.body.string);
+    const outcome = answer.errorCode === undefined ? succeeded : outcomeOf(answer.errorCode);
     if (contentType.includes("json") && mustStream(request.headers.accept)) {
       // GraphQL over SSE: whoever takes nothing but events is told as one what is wrong, too.
       const headers = this.#eventHeaders(exchange);
       exchange.answer(200, headers, asEvents(answer.text), answer.hasData);
-      return;
+      return outcome;
     }
     const { status, text, hasData } = answer;
     if (request.method === "POST" && status === 200 && hasData) this.#shortWay?.learn(request, contentType);
@@ -161,6 +207,7 @@ export class GraphqlRoute<TContext extends BaseContext> {
     for (const [name, value] of result.headers) if (!ownHeaders.has(name)) headers.push(name, value);
     this.cors.allow(request, headers);
     exchange.answer(status, headers, text, hasData);
+    return policy === undefined ? outcome : undefined;
   }
 
   #stream(exchange: Exchange, events: Results): Promise<void> {
@@ -205,6 +252,10 @@ export class GraphqlRoute<TContext extends BaseContext> {
 function asGraphqlError(error: unknown): Error {
   if (error instanceof GraphQLError || !(error instanceof Error)) return error as Error;
   return new GraphQLError(error.message, { originalError: error });
+}
+
+function requestOf({ request }: Exchange, sent: SentOperation): HTTPGraphQLRequest {
+  return { ...sent, headers: headersOf(request) };
 }
 
 function headersOf(request: IncomingMessage): HeaderMap {

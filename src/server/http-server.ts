@@ -6,13 +6,15 @@ import type { Duplex } from "node:stream";
 import type { BaseContext } from "@apollo/server";
 import { GatewayError } from "../errors";
 import type { Events } from "../services/telemetry/events";
+import type { CountedRoute } from "../services/telemetry/metrics/metrics";
 import { answerBrokenRequest, refuseOnSocket } from "./broken-requests";
 import { clientAddress } from "./client-address";
 import { Cors, type CorsOrigins } from "./cors";
 import { Exchange, type ExchangeSurroundings } from "./exchange";
-import { GraphqlRoute, type GraphqlOptions, type GraphqlParts } from "./graphql-route";
+import { GraphqlRoute, type GraphqlOptions, type GraphqlParts, type OperationMetrics } from "./graphql-route";
 import { HttpRefusal, refusalBody } from "./http-refusal";
 import { OperationalRoutes, type Health } from "./operational-routes";
+import { isRefusal } from "./outcomes";
 import { Outbox } from "./outbox";
 import type { Page } from "./page";
 import { ClientGone, declaresTooMuch } from "./request-body";
@@ -68,6 +70,10 @@ export interface HttpParts<TContext extends BaseContext> extends GraphqlParts<TC
   /** Called before answers are sent, once for all that are sent together. */
   readonly beforeAnswers?: () => void;
   readonly events: TlsEvents & Pick<Events, "proxyNotTrusted">;
+  /** Where requests are counted. */
+  readonly metrics?: OperationMetrics & {
+    requestEnded(route: CountedRoute, status: string): void;
+  };
 }
 
 /** Where GraphQL is served. */
@@ -97,6 +103,7 @@ export class HttpServer<TContext extends BaseContext> {
   readonly #around: ExchangeSurroundings;
   readonly #cors: Cors;
   readonly #graphql: GraphqlRoute<TContext>;
+  readonly #health: Page;
   readonly #pages: readonly Page[];
   readonly #connections = new WeakMap<Duplex, Connection>();
   /** All that are open. Node does not close those whose TLS handshake is not over. */
@@ -128,12 +135,10 @@ export class HttpServer<TContext extends BaseContext> {
     this.#around = { closing, headers, addressOf, outbox, refuse };
     this.#cors = new Cors(options.corsOrigins);
     this.#graphql = new GraphqlRoute(parts, this.#cors, options);
-    this.#pages = [
-      new OperationalRoutes(health, closing, (error) => {
-        onError(error, "health");
-      }),
-      ...pages,
-    ];
+    this.#health = new OperationalRoutes(health, closing, (error) => {
+      onError(error, "health");
+    });
+    this.#pages = [this.#health, ...pages];
     const headersTimeout = Math.min(options.headersTimeoutMs, options.requestTimeoutMs);
     const serverOptions = {
       headersTimeout,
@@ -157,6 +162,7 @@ export class HttpServer<TContext extends BaseContext> {
       const refusal = new HttpRefusal("METHOD_NOT_ALLOWED", "This server is no proxy.");
       if (this.#connectionOf(socket).open.length > 0) socket.destroy();
       else refuseOnSocket(socket, refusal, "Method Not Allowed", headers);
+      parts.metrics?.requestRefused(refusal.code);
     });
     this.#server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
       if (declaresTooMuch(request, options.bodyLimitBytes)) {
@@ -173,7 +179,8 @@ export class HttpServer<TContext extends BaseContext> {
       this.#refuse(new Exchange(request, response, this.#around), refusal);
     });
     this.#server.on("clientError", (error: Error, socket) => {
-      answerBrokenRequest(error, socket, this.#connections.get(socket)?.last, headers);
+      const refused = answerBrokenRequest(error, socket, this.#connections.get(socket)?.last, headers);
+      if (refused) parts.metrics?.requestRefused(refused);
     });
   }
 
@@ -231,6 +238,21 @@ export class HttpServer<TContext extends BaseContext> {
     });
   }
 
+  /** The health checks, for another port. */
+  get healthPage(): Page {
+    return this.#health;
+  }
+
+  /** Whether it is about to close. */
+  get isDraining(): boolean {
+    return this.#draining;
+  }
+
+  /** How busy it is. */
+  get load(): { readonly requestsInFlight: number; readonly connections: number } {
+    return { requestsInFlight: this.#inFlight, connections: this.#sockets.size };
+  }
+
   /** From now on /health/ready says 503 and each answer is its connection's last; everything is still served. */
   drain(): void {
     this.#draining = true;
@@ -284,16 +306,19 @@ export class HttpServer<TContext extends BaseContext> {
     connection.open.push(response);
     this.#idle.delete(socket);
     this.#inFlight++;
+    const exchange = new Exchange(request, response, this.#around);
     const done = (): void => {
       connection.open.splice(connection.open.indexOf(response), 1);
       if (connection.open.length === 0 && !socket.destroyed) {
         this.#idle.add(socket);
         this.#makeRoom();
       }
+      // Who had gone before there was an answer has seen no status.
+      const status = response.headersSent ? String(response.statusCode) : "none";
+      this.parts.metrics?.requestEnded(routeOf(exchange.path), status);
       // In flight is what is still being worked on, or not yet handed to the network.
       if (--this.#inFlight === 0) this.#onIdle?.();
     };
-    const exchange = new Exchange(request, response, this.#around);
     const over = (): void => {
       if (response.destroyed) done();
       else response.once("close", done);
@@ -338,6 +363,9 @@ export class HttpServer<TContext extends BaseContext> {
   #refuse(exchange: Exchange, error: unknown): void {
     if (error instanceof ClientGone) return;
     const headers = exchange.headers("application/json; charset=utf-8");
+    if ((error instanceof GatewayError || error instanceof HttpRefusal) && isRefusal(error.code)) {
+      this.parts.metrics?.requestRefused(error.code);
+    }
     if (error instanceof GatewayError) {
       // A page's: those of operations are in their answers.
       const { http, ...extensions } = error.extensions;
@@ -361,4 +389,12 @@ export class HttpServer<TContext extends BaseContext> {
     if (exchange.path === graphqlPath) this.#cors.allow(exchange.request, headers);
     exchange.answer(error.status, headers, refusalBody(error));
   }
+}
+
+/** What a request is counted under: paths are the clients' own words. */
+function routeOf(path: string): CountedRoute {
+  if (path === graphqlPath) return "graphql";
+  if (path === "/metrics") return "metrics";
+  const [, first] = path.split("/", 2);
+  return first === "health" || first === "status" || first === "explorer" ? first : "other";
 }

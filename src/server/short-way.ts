@@ -5,6 +5,8 @@ import type { SentOperation } from "./operation-list";
 
 /** An operation that can be run without Apollo Server. */
 export interface RunnableOperation {
+  /** Its root field, or that it has several. */
+  readonly name: string;
   /**
    * The answer, as Apollo Server would write it; undefined when it has to: with the same context, in which it finds
    * what has been done already.

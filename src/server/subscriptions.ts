@@ -114,6 +114,11 @@ export class Subscriptions {
     }
   }
 
+  /** How many streams are open. */
+  get count(): number {
+    return this.#open.size;
+  }
+
   /** Ends all streams, also those that are still to come, and lets their clients know. */
   end(): void {
     this.#isOver = true;

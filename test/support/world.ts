@@ -24,6 +24,7 @@ export interface WorldOptions {
 export interface RunningGateway extends Gateway {
   readonly url: string;
   readonly origin: string;
+  readonly metricsOrigin: string | undefined;
   /** A client with the development key. */
   readonly client: GraphqlClient;
 }
@@ -69,10 +70,11 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       });
       const gateway = await createGateway(config, { clock, events, ...options.parts });
       stack.push(gateway);
-      const { url, origin } = await gateway.start();
+      const { url, origin, metricsOrigin } = await gateway.start();
       return Object.assign(gateway, {
         url,
         origin,
+        metricsOrigin,
         client: new GraphqlClient(url, { "x-api-key": developmentKey }),
       });
     };

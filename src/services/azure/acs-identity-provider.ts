@@ -23,7 +23,7 @@ import type {
 import { UpstreamBreaker } from "./upstream-breaker";
 import { UpstreamBudget } from "./upstream-budget";
 import { UpstreamConnections } from "./upstream-connections";
-import { UpstreamCalls, type Patience, type Send } from "./upstream-calls";
+import { UpstreamCalls, type Patience, type Send, type UpstreamReading } from "./upstream-calls";
 import { UpstreamFailure } from "./upstream-error";
 import type { Operation } from "./upstream-operation";
 import { WarmAgent } from "./warm-agent";
@@ -105,6 +105,11 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
   /** Connects, so that the first call need not wait for it. Never rejects, and sends nothing. */
   async warm(): Promise<void> {
     if (this.agent instanceof WarmAgent && !this.throughProxy) await this.agent.warm();
+  }
+
+  /** How the calls of each operation stand. Never rejects. */
+  readings(): Promise<readonly UpstreamReading[]> {
+    return this.calls.readings();
   }
 
   async createIdentity(

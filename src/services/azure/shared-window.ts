@@ -64,6 +64,21 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return redis.call('ZCARD', KEYS[1])`;
 
+/**
+ * `KEYS[1]` is the list. `ARGV: window ms` → how many of its turns are in the window that ends now, or yet to come. They
+ * are in the order of time, and may be a million.
+ */
+const used = `#!lua flags=allow-oom
+local time = redis.call('TIME')
+local edge = time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[1]
+local length = redis.call('LLEN', KEYS[1])
+local low, high = 0, length
+while low < high do
+  local middle = math.floor((low + high) / 2)
+  if tonumber(redis.call('LINDEX', KEYS[1], middle)) > edge then high = middle else low = middle + 1 end
+end
+return length - low`;
+
 /** What one of many asks for. */
 export interface SharedEntry {
   /** One's own limit. */
@@ -91,6 +106,7 @@ export class SharedWindow {
   private readonly reserving: RedisScript;
   private readonly entering: RedisPairScript;
   private readonly counting: RedisScript;
+  private readonly reading: RedisScript;
 
   constructor(
     redis: Pick<RedisConnection, "script" | "pairScript">,
@@ -100,6 +116,7 @@ export class SharedWindow {
     this.reserving = redis.script("acsgwBudget", reserve, "atOnce");
     this.entering = redis.pairScript("acsgwBudgetEnter", enter, "atOnce");
     this.counting = redis.script("acsgwCensus", census);
+    this.reading = redis.script("acsgwBudgetUsed", used);
   }
 
   /** A turn in the list of this name. Rejects as Redis does. */
@@ -131,6 +148,11 @@ export class SharedWindow {
       isMany: isMany === 1,
       ...(allWaitMs === undefined ? {} : { amongAll: { granted: allGranted === 1, waitMs: allWaitMs } }),
     };
+  }
+
+  /** How many turns in the list of this name are of the present window, or yet to come. Rejects as Redis does. */
+  async used(name: string): Promise<number> {
+    return Number(await this.reading(listOf(name), this.windowMs));
   }
 
   /** Names `who`, and counts those that were named in the window. Rejects as Redis does. */

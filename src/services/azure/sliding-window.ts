@@ -39,6 +39,12 @@ export class SlidingWindow {
     if (this.turns.length > 2 * this.largest) this.turns.splice(0, this.turns.length - this.largest);
   }
 
+  /** How many turns were given out for the window that ends at `now`, or for later. */
+  used(now: number): number {
+    const first = this.turns.findLastIndex((turn) => turn <= now - this.windowMs) + 1;
+    return this.turns.length - first;
+  }
+
   /** The earliest time from `now` on at which fewer than `limit` turns lie within the window before it. */
   earliest(now: number, limit: number): number {
     const edge = this.turns[this.turns.length - Math.max(1, Math.floor(limit))];

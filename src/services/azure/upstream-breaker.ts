@@ -39,6 +39,12 @@ export class UpstreamBreaker {
 
   constructor(private readonly events: Pick<Events, "upstreamCircuit">) {}
 
+  /** Whether the operation's circuit is open, or has not proved yet that it may close. */
+  isOpen(operation: Operation): boolean {
+    const state = this.circuits.get(operation)?.policy.state;
+    return state === CircuitState.Open || state === CircuitState.HalfOpen;
+  }
+
   /**
    * Throws `UPSTREAM_UNAVAILABLE` while the circuit is open: nothing need be prepared for a request then. The first,
    * short pause is waited out instead by who can wait for `patienceMs`.

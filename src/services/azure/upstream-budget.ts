@@ -44,6 +44,16 @@ export interface TurnRequest {
  */
 const margin = 1.03;
 
+/** How a budget stands. */
+export interface BudgetReading {
+  /** Requests in a window that it keeps to now. */
+  readonly limit: number;
+  /** What is left of it. */
+  readonly remaining: number;
+  /** Callers here that wait for their turn. */
+  readonly queued: number;
+}
+
 /** The turns of one operation. */
 class OperationBudget {
   private readonly own: SlidingWindow;
@@ -57,6 +67,8 @@ class OperationBudget {
   private aloneUntil = -Infinity;
   /** Before then there is no turn for anybody, as far as was told: who cannot wait for it need not ask. */
   private noTurnBefore = -Infinity;
+  /** Callers that wait. */
+  queued = 0;
 
   constructor(
     private readonly operation: Operation,
@@ -70,6 +82,30 @@ class OperationBudget {
     this.own = new SlidingWindow(this.windowMs, this.limit);
     this.shared = redis && new SharedWindow(redis, this.windowMs);
     this.shares = new UpstreamShares(operation, this.limit, this.windowMs, options.replicas, this.shared);
+  }
+
+  /** How it stands, of all gateways while Redis can be asked. Never rejects. */
+  async reading(): Promise<BudgetReading> {
+    const { queued } = this;
+    const shared =
+      performance.now() < this.aloneUntil
+        ? undefined
+        : await this.shared?.used(this.operation).catch(() => undefined);
+    const [limit, used] =
+      shared === undefined ? [this.share, this.own.used(performance.now())] : [this.limit, shared];
+    return { limit, remaining: Math.max(0, limit - used), queued };
+  }
+
+  /** Waits for a turn. Rejects with the signal's reason. */
+  async wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted();
+    if (ms <= 0) return;
+    this.queued++;
+    try {
+      await sleep(ms, undefined, signal ? { signal } : {});
+    } finally {
+      this.queued--;
+    }
   }
 
   async reserve(patienceMs: number, background: boolean): Promise<Turn> {
@@ -175,6 +211,12 @@ export class UpstreamBudget {
     };
   }
 
+  /** How the budget of each operation stands. Never rejects. */
+  readings(): Promise<readonly (BudgetReading & { readonly operation: Operation })[]> {
+    const all = Object.entries(this.budgets) as [Operation, OperationBudget][];
+    return Promise.all(all.map(async ([operation, budget]) => ({ operation, ...(await budget.reading()) })));
+  }
+
   /**
    * Resolves when it is the caller's turn to send; the caller tells the pass what became of it, and disposes of it.
    * Rejects with `RATE_LIMITED` as soon as it is known that the caller cannot wait, or with the signal's reason.
@@ -188,7 +230,7 @@ export class UpstreamBudget {
     if (account !== undefined && !background) {
       const entry = await budget.enter(account, patienceMs, this.holds.has(operation));
       if (!entry.granted) throw rateLimited(entry.waitMs);
-      await pause(entry.waitMs, signal);
+      await budget.wait(entry.waitMs, signal);
       queueMs = budget.patienceAmongAll(entry, Infinity);
       ({ amongAll } = entry);
     }
@@ -197,7 +239,7 @@ export class UpstreamBudget {
       const pass = this.holds.enter(operation, leftMs);
       if (typeof pass === "number") {
         // The turn is taken afterwards: all those who wait here would use turns of now at one time then.
-        await pause(pass, signal);
+        await budget.wait(pass, signal);
         // Azure has refused others meanwhile. One that was had before that is of the past by now.
         amongAll = undefined;
         continue;
@@ -206,7 +248,7 @@ export class UpstreamBudget {
         const { granted, waitMs } = amongAll ?? (await budget.reserve(Math.min(leftMs, queueMs), background));
         amongAll = undefined;
         if (!granted) throw rateLimited(waitMs);
-        await pause(waitMs, signal);
+        await budget.wait(waitMs, signal);
         if (pass.go()) return pass;
       } catch (error) {
         pass[Symbol.dispose]();
@@ -214,9 +256,4 @@ export class UpstreamBudget {
       }
     }
   }
-}
-
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  signal?.throwIfAborted();
-  if (ms > 0) await sleep(ms, undefined, signal ? { signal } : {});
 }

@@ -6,7 +6,7 @@ import { startDeadline } from "../deadline";
 import type { Events } from "../telemetry/events";
 import type { CallOptions } from "./identity-provider";
 import type { UpstreamBreaker } from "./upstream-breaker";
-import type { UpstreamBudget } from "./upstream-budget";
+import type { BudgetReading, UpstreamBudget } from "./upstream-budget";
 import type { UpstreamConnections } from "./upstream-connections";
 import { AnswerOverdue, UpstreamFailure } from "./upstream-error";
 import type { Pass } from "./upstream-holds";
@@ -14,6 +14,13 @@ import type { Operation } from "./upstream-operation";
 
 /** Sends one request with the SDK. */
 export type Send<T> = (options: { abortSignal: AbortSignal }) => Promise<T>;
+
+/** How the calls of an operation stand. */
+export interface UpstreamReading extends BudgetReading {
+  readonly operation: Operation;
+  /** Calls are held back, because Azure has failed again and again. */
+  readonly circuitOpen: boolean;
+}
 
 /** How patient a call is. */
 export interface Patience {
@@ -40,6 +47,12 @@ export class UpstreamCalls {
     private readonly clock: Clock,
     private readonly events: Pick<Events, "upstreamCall">,
   ) {}
+
+  /** How the calls of each operation stand. Never rejects. */
+  async readings(): Promise<readonly UpstreamReading[]> {
+    const budgets = await this.budget.readings();
+    return budgets.map((budget) => ({ ...budget, circuitOpen: this.breaker.isOpen(budget.operation) }));
+  }
 
   /** Throws {@link UpstreamFailure}, or a `GatewayError` when nothing was sent: budget used up, circuit open. */
   async run<T>(operation: Operation, call: CallOptions, patience: Patience, send: Send<T>): Promise<T> {

@@ -26,11 +26,18 @@ export interface RedisOptions {
   readonly keyPrefix: string;
 }
 
+/** Takes the duration of each call. */
+export interface CallDurations {
+  observe(seconds: number): void;
+}
+
 /** What the connection tells. */
 export interface RedisEvents extends HeartbeatEvents {
   readonly redisError: (reason: string) => void;
   /** Nothing keeps a primary that is cut off from its replicas from answering out of the past. */
   readonly redisUnfenced: (node: string) => void;
+  /** Where the calls of a script are told. */
+  readonly redisCalls?: (script: string) => CallDurations;
 }
 
 /** A channel on which texts may get lost. */
@@ -70,6 +77,7 @@ export class RedisConnection implements AsyncDisposable {
     private readonly client: RedisClient,
     private readonly heartbeat: Heartbeat,
     private readonly options: RedisOptions,
+    private readonly events: Pick<RedisEvents, "redisCalls">,
   ) {}
 
   /**
@@ -114,7 +122,7 @@ export class RedisConnection implements AsyncDisposable {
       throw unreachable(address, reasonOf(lastError ?? error));
     }
     connected = true;
-    const connection = new RedisConnection(client, heartbeat, options);
+    const connection = new RedisConnection(client, heartbeat, options, events);
     heartbeat.onBack(() => {
       for (const listener of connection.listeners) listener.renew();
     });
@@ -131,9 +139,10 @@ export class RedisConnection implements AsyncDisposable {
     if (known) return known;
     this.checkEarly(name);
     const run = this.client.script(name, lua, sent);
+    const calls = this.events.redisCalls?.(name);
     const script: RedisScript = (key, ...args) => {
       const fullKey = this.options.keyPrefix + key;
-      return this.ask(fullKey, () => run(fullKey, ...args));
+      return this.ask(fullKey, () => run(fullKey, ...args), calls);
     };
     this.scripts.set(name, script);
     return script;
@@ -145,10 +154,11 @@ export class RedisConnection implements AsyncDisposable {
     if (known) return known;
     this.checkEarly(name);
     const run = this.client.pairScript(name, lua, sent);
+    const calls = this.events.redisCalls?.(name);
     const script: RedisPairScript = ([first, second], ...args) => {
       const { keyPrefix } = this.options;
       const fullKey = keyPrefix + first;
-      return this.ask(fullKey, () => run([fullKey, keyPrefix + second], ...args));
+      return this.ask(fullKey, () => run([fullKey, keyPrefix + second], ...args), calls);
     };
     this.pairScripts.set(name, script);
     return script;
@@ -158,11 +168,11 @@ export class RedisConnection implements AsyncDisposable {
     if (this.asked) throw new Error(`The script ${name} is made after another was called.`);
   }
 
-  private ask<T>(fullKey: string, question: () => Promise<T>): Promise<T> {
+  private ask<T>(fullKey: string, question: () => Promise<T>, calls: CallDurations | undefined): Promise<T> {
     this.asked = true;
     const refusal = this.heartbeat.refusal(this.client.primaryOf(fullKey));
     if (refusal !== undefined) return Promise.reject(new RedisAway(refusal));
-    return within(this.options.commandTimeoutMs, question());
+    return within(this.options.commandTimeoutMs, question(), calls);
   }
 
   /**
@@ -175,7 +185,8 @@ export class RedisConnection implements AsyncDisposable {
       const single = this.script(name, lua);
       return async (key, arg = "") => ((await single(key, arg)) as unknown[])[0];
     }
-    const batch = new Batch((keys, args) => this.ask(keys[0] ?? "", () => run(keys, args)));
+    const calls = this.events.redisCalls?.(name);
+    const batch = new Batch((keys, args) => this.ask(keys[0] ?? "", () => run(keys, args), calls));
     return (key, arg = "") => batch.ask(this.options.keyPrefix + key, String(arg));
   }
 
@@ -234,12 +245,18 @@ class RedisAway extends Error {
   }
 }
 
-function within<T>(ms: number, answer: Promise<T>): Promise<T> {
+/** @param calls told how long the answer took, however late it is. */
+function within<T>(ms: number, answer: Promise<T>, calls?: CallDurations): Promise<T> {
   return new Promise((resolve, reject) => {
+    const startedAt = performance.now();
     const cancel = impatience(ms, () => {
       reject(new Error("Command timed out"));
     });
-    answer.then(cancel, cancel);
+    const over = () => {
+      cancel();
+      calls?.observe((performance.now() - startedAt) / 1_000);
+    };
+    answer.then(over, over);
     answer.then(resolve, reject);
   });
 }

@@ -44,7 +44,7 @@ export class Issuance {
     private readonly store: GuardedStore,
     private readonly azure: IdentityProvider,
     private readonly clock: Clock,
-    private readonly events: Pick<Events, "tokenSuperseded">,
+    private readonly events: Pick<Events, "tokenSuperseded" | "flightJoined">,
     private readonly minRemainingMs: number,
     /** The present moment, in the order of the runs that callers share. */
     private readonly moment: () => Moment,
@@ -59,6 +59,7 @@ export class Issuance {
     if (way.withoutStore) return this.issueUnstored(key, way);
     const patienceEnd = performance.now() + this.azure.deadlineMs * patienceShare;
     let minLeftMs = way.force ? Infinity : 0;
+    let waited = false;
     for (let superseded = 0; superseded < maxSuperseded;) {
       if (this.owes(key.identityId)) return this.issueUnstored(key, way);
       const asOf = this.moment();
@@ -67,11 +68,15 @@ export class Issuance {
         case undefined:
           return this.issueUnstored(key, way);
         case "token":
-          if (this.isFresh(turn.token)) return { value: { ...turn.token, source: "cache" }, asOf };
+          if (this.isFresh(turn.token)) {
+            if (waited) this.events.flightJoined("replica");
+            return { value: { ...turn.token, source: "cache" }, asOf };
+          }
           minLeftMs = Infinity;
           break;
         case "busy":
         case "revoking":
+          waited ||= turn.kind === "busy";
           await sleep(jitter(Math.min(turn.retryAfterMs, pollMs.max)), undefined, { signal: way.signal });
           break;
         case "lease": {

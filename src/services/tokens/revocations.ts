@@ -55,6 +55,11 @@ export class Revocations {
     return this.unfinished.has(identityId);
   }
 
+  /** Of how many identities it owes something. */
+  get owed(): number {
+    return this.unfinished.size;
+  }
+
   /** Whether this process may ask the store about an identity: not before what it owes the store is paid. */
   async settled(identityId: string): Promise<boolean> {
     const owed = this.unfinished.get(identityId);

@@ -33,6 +33,9 @@ export class SingleFlight<T> {
   private readonly seats = new Map<string, Seat<T>>();
   private moments = 0;
 
+  /** @param joined called for each caller that was given the outcome of another's run. */
+  constructor(private readonly joined: () => void = () => undefined) {}
+
   /** The present moment, later than every one before. */
   moment(): Moment {
     return ++this.moments;
@@ -46,9 +49,11 @@ export class SingleFlight<T> {
     work: (flight: Flight) => Promise<Outcome<T>>,
   ): Promise<T> {
     for (;;) {
-      const seat = this.seats.get(key) ?? this.takeOff(key, work);
-      const { value, asOf } = await this.wait(key, seat, signal);
-      if (began < asOf) return value;
+      const others = this.seats.get(key);
+      const { value, asOf } = await this.wait(key, others ?? this.takeOff(key, work), signal);
+      if (began >= asOf) continue;
+      if (others) this.joined();
+      return value;
     }
   }
 

@@ -36,7 +36,7 @@ const revocationEffectMs = 15 * 60_000;
 /** Issues, caches and revokes tokens. What it promises, and what of a store, stands in `token-store.ts`. */
 export class TokenService implements AsyncDisposable {
   private readonly store: GuardedStore;
-  private readonly flights = new SingleFlight<ServedToken>();
+  private readonly flights: SingleFlight<ServedToken>;
   private readonly issuance: Issuance;
   private readonly refreshAhead: RefreshAhead;
   private readonly revocations: Revocations;
@@ -48,6 +48,7 @@ export class TokenService implements AsyncDisposable {
     private readonly events: Pick<
       Events,
       | "tokenServed"
+      | "flightJoined"
       | "tokenSuperseded"
       | "tokenRenewed"
       | "tokensRevoked"
@@ -60,6 +61,9 @@ export class TokenService implements AsyncDisposable {
     notices?: Pick<RevocationNotices, "tell">,
   ) {
     this.store = new GuardedStore(store, events);
+    this.flights = new SingleFlight(() => {
+      events.flightJoined("process");
+    });
     const moment = () => this.flights.moment();
     this.revocations = new Revocations(this.store, events, (identityId, cause) => {
       notices?.tell(identityId, { cause, revokedAt: clock.now() });
@@ -132,6 +136,11 @@ export class TokenService implements AsyncDisposable {
   /** Tells the store of revocations that it was away for. To be called when it is back. */
   async storeIsBack(): Promise<void> {
     await this.revocations.finish();
+  }
+
+  /** Identities of whose revocation the store could not be told yet. */
+  get revocationsOwed(): number {
+    return this.revocations.owed;
   }
 
   /** What is cached for each identity, in the order asked for; nothing while the store is away. */

@@ -1,20 +1,9 @@
 /** The metrics of one gateway: what the parts count, and what is read from them when somebody asks. */
+import type { UpstreamReading } from "../../azure/upstream-calls";
 import type { Vitals } from "../../redis/heartbeat";
 import type { MetricName } from "./definitions";
 import { MetricsRegistry, type MetricFamily, type Reading } from "./registry";
 import type { DurationSeries } from "./series";
-
-/** How the calls of one operation of Azure stand. */
-export interface UpstreamReading {
-  readonly operation: string;
-  /** Calls in a window of Azure's that the gateway keeps to. */
-  readonly limit: number;
-  /** What is left of it. */
-  readonly remaining: number;
-  /** Callers that wait for their turn. */
-  readonly queued: number;
-  readonly circuitOpen: boolean;
-}
 
 /** An ACS resource, by the host of its endpoint, and how to read it. */
 export interface WatchedResource {
