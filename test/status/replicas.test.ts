@@ -44,8 +44,7 @@ describe("gateways of one Redis", () => {
     // The third has a request to finish when it is asked to end.
     world.emulator.faults.add({ kind: "latency", latencyMs: 2_000, operation: "issueAccessToken" });
     const slow = third.client.send(IssueTokenDocument, { identityId, scopes: ["VOIP"] });
-    const isAtWork = () => [...world.emulator.counts().operations.values()].length >= 0;
-    await until(isAtWork);
+    await until(() => world.emulator.counts.snapshot().operations.issueAccessToken?.faulted === 1);
     const ended = third[Symbol.asyncDispose]();
     await until(async () => {
       const seen = await statusOf(first.origin);
