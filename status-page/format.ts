@@ -2,7 +2,7 @@
 
 const none = "–";
 /** Between a number and its unit. */
-const gap = " ";
+const gap = "\u00a0";
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const oneDigit = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });

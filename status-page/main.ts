@@ -2,7 +2,7 @@
 import { byId, children, el, setAttribute, setText } from "./dom";
 import { ask, developmentKey, type Outcome, type View } from "./feed";
 import { span, time } from "./format";
-import { charts, tables, tiles } from "./panels";
+import { cards, charts, tables, tiles } from "./panels";
 import type { Status } from "./status";
 
 const everyMs = 3_000;
@@ -16,7 +16,12 @@ const pause = byId<HTMLButtonElement>("pause");
 const connection = byId("connection");
 const concerns = byId("concerns");
 
-const panels = [...placed("tiles", tiles()), ...placed("charts", charts()), ...placed("tables", tables())];
+const panels = [
+  ...placed("tiles", tiles()),
+  ...placed("charts", charts()),
+  ...placed("tables", tables()),
+  ...placed("cards", cards()),
+];
 
 /** In this variable and nowhere else: whatever reads the browser's storages later finds no key there. */
 let key: string | undefined;

@@ -203,19 +203,14 @@ const of = (value: string): Cell => ({ text: value });
 const marked = (amount: number, tone: "bad" | "warn"): Cell =>
   amount > 0 ? { text: count(amount), tone } : { text: "0", tone: "quiet" };
 
-/** The tables. */
+/** The tables that need the whole width. */
 export function tables(): Panel[] {
-  return [
-    replicas(),
-    operations(),
-    azure(),
-    errors(),
-    revocations(),
-    redis(),
-    totals(),
-    about(),
-    configuration(),
-  ];
+  return [replicas(), operations(), azure()];
+}
+
+/** The smaller tables. */
+export function cards(): Panel[] {
+  return [errors(), revocations(), totals(), redis(), about(), configuration()];
 }
 
 function filled(table: Table, rows: (status: Status) => Cell[][], note?: (status: Status) => string): Panel {
@@ -242,7 +237,7 @@ function replicas(): Panel {
     number("Memory"),
     number("Busy"),
   ];
-  const table = new Table("replicas", "Gateways", columns, "None.", "wide");
+  const table = new Table("replicas", "Gateways", columns, "None.");
   const row = (replica: Status["replicas"]["list"][number], at: number): Cell[] => {
     const { figures } = replica;
     const say = (name: Name, words: (value: number | null) => string): Cell =>
@@ -313,7 +308,7 @@ function operations(): Panel {
     number("p95"),
     number("p99"),
   ];
-  const table = new Table("operations", "Operations", columns, "No operation yet.", "wide");
+  const table = new Table("operations", "Operations", columns, "No operation yet.");
   return filled(
     table,
     ({ window }) =>
@@ -344,7 +339,7 @@ function azure(): Panel {
     number("p99"),
     text("Resource"),
   ];
-  const table = new Table("azure", "Azure", columns, "Azure was not called yet.", "wide");
+  const table = new Table("azure", "Azure", columns, "Azure was not called yet.");
   return filled(
     table,
     ({ window }) =>

@@ -30,7 +30,6 @@ export class Table {
     private readonly columns: readonly Column[],
     /** Said in the place of a table without rows. */
     emptyText: string,
-    width: "wide" | "half" = "half",
   ) {
     const head = el(
       "tr",
@@ -47,7 +46,7 @@ export class Table {
       this.table,
     );
     const title = el("h2", { id: `${id}-heading` }, heading);
-    this.element = el("section", { class: `card ${width}`, id }, title, this.note, scroll, this.empty);
+    this.element = el("section", { class: "card", id }, title, this.note, scroll, this.empty);
   }
 
   /** The rows; the first cell of each is its heading. */

@@ -144,8 +144,8 @@ describe("the sampler", () => {
     expect(age).toEqual([2, 0]);
     expect(figures.cached).toEqual([4, 0]);
     expect(figures.p50[1]).toBeNull();
-    // Alone, it is the whole fleet.
-    expect(sampler.history("fleet", "short").figures.cached).toEqual([4, 0]);
+    // Alone, it is the whole fleet, whose figures are means of some looks.
+    expect(sampler.history("fleet", "short").figures.cached).toEqual([4, 2]);
     expect(faults).toEqual([]);
     await sampler[Symbol.asyncDispose]();
   });

@@ -1,6 +1,6 @@
 /** What of a gateway's figures asks for an operator's attention, in words. */
 import { seriesIn, sumOf, type Reading } from "./readings";
-import type { Concern, Status } from "./status";
+import type { Concern, ReplicaStatus, Status } from "./status";
 
 /** Left of a limit of Azure's, from which on it is told of. */
 const scarce = 0.1;
@@ -142,22 +142,20 @@ function ofParts(counted: Reading): Concern[] {
 
 function ofReplicas({ replicas: { list }, redis }: Told, expected: number): Concern[] {
   const concerns: Concern[] = [];
-  for (const { isSelf, host, id, state, figures } of list) {
-    const name = isSelf ? "This gateway" : `Gateway ${id} on ${host}`;
-    if (state === "draining")
-      concerns.push(notice(`${name} is draining: it accepts nothing more, and ends.`));
+  for (const replica of list) {
+    const { isSelf, state, figures } = replica;
+    if (state === "draining") {
+      concerns.push(notice(`${nameOf(replica)} is draining: it accepts nothing more, and ends.`));
+    }
     if (!isSelf && figures && figures.failures > figures.operations * manyFailures) {
       concerns.push(
         trouble(
-          `${name} fails ${figures.failures.toFixed(1)} operations a second by no fault of their callers.`,
+          `${nameOf(replica)} fails ${figures.failures.toFixed(1)} operations a second by no fault of their callers.`,
         ),
       );
     }
-    const share = figures?.busy ?? 0;
-    const text = `${name} is busy for ${Math.round(share * 100)} % of the time.`;
-    if (share >= overloaded) concerns.push(trouble(text));
-    else if (share >= busy) concerns.push(notice(text));
   }
+  concerns.push(...ofBusyness(list));
   const versions = new Set(list.map(({ version }) => version));
   if (versions.size > 1)
     concerns.push(notice(`The gateways are of ${versions.size} versions: ${[...versions].join(", ")}.`));
@@ -169,6 +167,24 @@ function ofReplicas({ replicas: { list }, redis }: Told, expected: number): Conc
     );
   }
   return concerns;
+}
+
+function ofBusyness(list: readonly ReplicaStatus[]): Concern[] {
+  const shares = list.map((replica) => ({ replica, share: replica.figures?.busy ?? 0 }));
+  const taxed = shares.filter(({ share }) => share >= busy);
+  const [first] = taxed;
+  if (!first) return [];
+  const most = Math.max(...taxed.map(({ share }) => share));
+  const percent = `${Math.round(most * 100)}\u00a0%`;
+  const text =
+    taxed.length === 1
+      ? `${nameOf(first.replica)} is busy for ${percent} of the time.`
+      : `${taxed.length} of ${list.length} gateways are busy for ${percent} of the time, or nearly so.`;
+  return [most >= overloaded ? trouble(text) : notice(text)];
+}
+
+function nameOf({ isSelf, id, host }: ReplicaStatus): string {
+  return isSelf ? "This gateway" : `Gateway ${id} on ${host}`;
 }
 
 function trouble(text: string): Concern {

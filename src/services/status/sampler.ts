@@ -182,9 +182,11 @@ export class Sampler implements AsyncDisposable {
       this.last = { at, reading };
       this.keep(at, reading);
       if (tick) this.memories.own.add(at, tick, this.bounds);
-      await this.register.beat(tick);
+      // Gateways do not look at the same moment: of single looks, some would be seen twice and some by nobody.
+      const told = this.memories.own.now();
+      await this.register.beat(told);
       const ticks = this.register.seen().others.map((replica) => replica.tick);
-      const all = tick && together([tick, ...ticks.filter((each) => each !== undefined)]);
+      const all = told && together([told, ...ticks.filter((each) => each !== undefined)]);
       if (all) this.memories.fleet.add(at, all, this.bounds);
     } catch (error) {
       // A page that shows a little less is no reason to stop serving.
