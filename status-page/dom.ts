@@ -27,10 +27,10 @@ export function svg<Tag extends keyof SVGElementTagNameMap>(
 }
 
 /** The element of the page with this id. */
-export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
+export function byId(id: string): HTMLElement {
   const element = document.getElementById(id);
   if (!element) throw new Error(`The page has no #${id}.`);
-  return element as T;
+  return element;
 }
 
 /** Sets a text if it is another one. */

@@ -7,12 +7,12 @@ import type { Status } from "./status";
 
 const everyMs = 3_000;
 
-const form = byId<HTMLFormElement>("sign-in");
-const field = byId<HTMLInputElement>("key");
+const form = byId("sign-in");
+const field = byId("key") as HTMLInputElement;
 const problem = byId("key-problem");
 const page = byId("status");
 const controls = byId("controls");
-const pause = byId<HTMLButtonElement>("pause");
+const pause = byId("pause");
 const connection = byId("connection");
 const concerns = byId("concerns");
 
@@ -108,7 +108,7 @@ function showConcerns({ concerns: list }: Status): void {
 /** Says how the connection is: undefined when it is well. */
 function tell(why: string | undefined): void {
   const since = lastAt === undefined ? "" : ` Figures are those of ${time(lastAt)}.`;
-  const words = why === undefined ? (isPaused ? "Paused." : "Live.") : why;
+  const words = why ?? (isPaused ? "Paused." : "Live.");
   const isStale = why !== undefined || isPaused;
   setAttribute(
     connection,

@@ -158,7 +158,7 @@ describe("the figures", () => {
         row.failed > 0 &&
         concerns[0]?.level === "trouble" &&
         concerns.some(({ text }) => /issueToken.*circuit to Azure is open/.test(text)) &&
-        concerns.some(({ text }) => /operations of the last minutes failed/.test(text))
+        concerns.some(({ text }) => text.includes("operations of the last minutes failed"))
       );
     };
     await until(isTold);

@@ -49,7 +49,7 @@ describe("gateways of one Redis", () => {
     await until(async () => {
       const seen = await statusOf(first.origin);
       const draining = seen.replicas.list.filter(({ state }) => state === "draining");
-      return draining.length === 1 && seen.concerns.some(({ text }) => /is draining/.test(text));
+      return draining.length === 1 && seen.concerns.some(({ text }) => text.includes("is draining"));
     });
     await slow;
     await ended;

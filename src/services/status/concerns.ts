@@ -42,7 +42,7 @@ export function concernsOf(told: Told, { replicas, owed, counted }: Circumstance
 }
 
 function ofRedis(redis: Told["redis"]): Concern[] {
-  const because = redis?.reason == null ? "" : ` (${redis.reason})`;
+  const because = typeof redis?.reason !== "string" ? "" : ` (${redis.reason})`;
   switch (redis?.status) {
     case "away":
       return [
