@@ -10,6 +10,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { format, resolveConfig } from "prettier";
+import { dashboard } from "../deploy/grafana/dashboard.mjs";
 import { ensureBuilt, program } from "./lib/build.mjs";
 import { ensureInstalled } from "./lib/install.mjs";
 import { main, Problem, root, say } from "./lib/project.mjs";
@@ -18,6 +20,7 @@ import { commandFile, mustRun } from "./lib/run.mjs";
 
 const schema = "schema.graphql";
 const generated = join("operations", "generated");
+const dashboardFile = join("deploy", "grafana", "dashboard.json");
 
 await main(async (args) => {
   const check = args.includes("--check");
@@ -53,6 +56,10 @@ async function generateInto(folder) {
     mkdirSync(dirname(join(folder, page)), { recursive: true });
     writeFileSync(join(folder, page), text);
   }
+  mkdirSync(dirname(join(folder, dashboardFile)), { recursive: true });
+  const style = await resolveConfig(join(root, dashboardFile));
+  const text = await format(JSON.stringify(dashboard()), { ...style, parser: "json" });
+  writeFileSync(join(folder, dashboardFile), text);
   cpSync(join(root, "codegen.yml"), join(folder, "codegen.yml"));
   const documents = readdirSync(join(root, "operations")).filter((name) => name.endsWith(".graphql"));
   for (const name of documents) {
@@ -67,7 +74,7 @@ async function generateInto(folder) {
 
 function files(folder) {
   const inFolder = (name) => readdirSync(join(folder, name)).map((file) => join(name, file));
-  return [schema, ...inFolder(generated), ...inFolder("docs")];
+  return [schema, dashboardFile, ...inFolder(generated), ...inFolder("docs")];
 }
 
 function read(path) {

@@ -8,6 +8,7 @@ import { root } from "../project.mjs";
 import { apiPage } from "./api.mjs";
 import { configurationPage } from "./configuration.mjs";
 import { errorsPage } from "./errors.mjs";
+import { operationsPage } from "./metrics.mjs";
 
 const require = createRequire(import.meta.url);
 
@@ -18,9 +19,11 @@ export async function referencePages(sdl) {
   const { describeVariables } = built("config/variables");
   const { errorCodes } = built("errors");
   const { refusals } = built("server/http-refusal");
+  const { metricDefinitions } = built("services/telemetry/metrics/definitions");
   const operations = readFileSync(join(root, "operations", "quickstart.graphql"), "utf8");
   const makers = {
     "docs/configuration.md": (page) => configurationPage(page, describeVariables()),
+    "docs/operations.md": (page) => operationsPage(page, metricDefinitions),
     "docs/errors.md": (page) => errorsPage(page, { errorCodes, refusals, schema }),
     "docs/api.md": (page) => apiPage(page, { schema, operations }),
   };

@@ -231,8 +231,17 @@ export class Metrics {
 }
 
 /** What became of an attempt at Azure: an answer, 429, 401 or 403, another refusal, a fault of Azure's, no answer, or nobody waited. */
-export type UpstreamOutcome =
-  "ok" | "throttled" | "credential_refused" | "refused" | "failed" | "no_answer" | "cancelled";
+export const upstreamOutcomes = [
+  "ok",
+  "throttled",
+  "credential_refused",
+  "refused",
+  "failed",
+  "no_answer",
+  "cancelled",
+] as const;
+/** One of {@link upstreamOutcomes}. */
+export type UpstreamOutcome = (typeof upstreamOutcomes)[number];
 
 const dependencies = ["store", "budget", "create_journal", "notices", "directory", "issuer"] as const;
 /** Parts that can be away for a while. */
