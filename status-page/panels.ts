@@ -316,7 +316,7 @@ function operations(): Panel {
         of(row.operation),
         of(count(row.count)),
         of(rate(row.perSecond)),
-        marked(row.refused, "warn"),
+        of(count(row.refused)),
         marked(row.failed, "bad"),
         of(duration(row.p50)),
         of(duration(row.p95)),
@@ -398,7 +398,8 @@ function redis(): Panel {
     table,
     ({ window }) =>
       window.scripts.map((row) => [
-        of(row.script),
+        // All of them begin with the gateway's name.
+        of(row.script.replace(/^acs(gw)?/, "")),
         of(count(row.count)),
         of(duration(row.p50)),
         of(duration(row.p95)),
