@@ -34,6 +34,8 @@ const silentMs = 10_000;
 /** Of more gateways than this each reads all the others at every tenth beat only: they are a lot of text. */
 const crowd = 50;
 const beatsInCrowd = 10;
+/** So many beats may be answered too late in a row before the others are taken for unknown. */
+const mostLate = 2;
 
 /**
  * `KEYS[1]` is a hash of gateways by id: when each was last heard of in Redis's time, and what it said. `ARGV: id, what
@@ -74,6 +76,8 @@ export class ReplicaRegister {
   private count = 0;
   private beats = 0;
   private reason: string | undefined;
+  /** Beats in a row whose answer was late. */
+  private late = 0;
   private current: ReplicaState = "serving";
 
   /** To be made before the first script of Redis is called. Without Redis this gateway is the only one it knows. */
@@ -107,10 +111,13 @@ export class ReplicaRegister {
       if (asks) this.others = replicasIn(answer.slice(1)).filter((replica) => replica.id !== id);
       this.known = "shared";
       this.reason = undefined;
+      this.late = 0;
     } catch (error) {
+      const reason = reasonOf(error);
+      // One answer that is late says nothing of the others.
+      if (reason === "TIMEOUT" && ++this.late <= mostLate) return;
       this.others = [];
       this.known = "away";
-      const reason = reasonOf(error);
       if (reason !== this.reason) this.onUnavailable(reason);
       this.reason = reason;
     }
