@@ -72,6 +72,11 @@ describe("refuses, naming the variable and saying what it wants", () => {
     [{ EXPLORER: "yes" }, "EXPLORER must be true or false."],
     [{ LOG_LEVEL: "loud" }, "LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent."],
     [{ ACS_ENDPOINT: "https://contoso.communication.azure.com" }, "must not both be set"],
+    [{ METRICS_PORT: "4000" }, "METRICS_PORT must be another port than PORT"],
+    [{ PORT: "9464", METRICS_PORT: "9464" }, "METRICS_PORT must be another port than PORT"],
+    [{ METRICS_HOST: "127.0.0.1" }, "METRICS_PORT must be set with METRICS_HOST."],
+    [{ METRICS_PORT: "tcp://10.0.0.1:80" }, "METRICS_PORT must be a whole number"],
+    [{ METRICS_PORTS: "9464" }, "METRICS_PORTS is not a variable of the gateway."],
     [{ ACS_CONECTION_STRING: "x" }, "ACS_CONECTION_STRING is not a variable of the gateway."],
     [{ REDIS_URLS: "x" }, "REDIS_URLS is not a variable of the gateway."],
   ] as [Environment, string][])("%j", (environment, problem) => {
@@ -255,4 +260,13 @@ it("has every variable in the documentation, and no other", () => {
   const documented = [...page.matchAll(/^\| `([A-Z_]+)`/gm)].map(([, name]) => name);
   const known = describeVariables().map(({ name }) => name);
   expect(documented.filter((name) => name !== "EMULATOR_PORT").sort()).toEqual([...known].sort());
+});
+
+it("serves metrics on a port of their own only where one is set, on the address of the other unless told", () => {
+  expect(loadConfig(acs).metrics).toBeUndefined();
+  expect(loadConfig({ ...acs, METRICS_PORT: "9464", HOST: "10.0.0.1" }).metrics).toEqual({
+    host: "10.0.0.1",
+    port: 9464,
+  });
+  expect(loadConfig({ ...acs, METRICS_PORT: "9464", METRICS_HOST: "::1" }).metrics?.host).toBe("::1");
 });

@@ -1,5 +1,6 @@
 /** What a gateway counts is what it has done, whatever clients send. */
 import { request } from "node:http";
+import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import {
   CreateIdentityAndTokenDocument,
@@ -10,6 +11,7 @@ import {
   RefreshTokenDocument,
   RevokeTokensDocument,
 } from "../../operations/generated/operations";
+import { hashApiKey } from "../../src/services/access/api-key";
 import { metricDefinitions, metricPrefix } from "../../src/services/telemetry/metrics/definitions";
 import { GraphqlClient } from "../support/graphql-client";
 import { scrape, type Scrape } from "../support/metrics";
@@ -289,7 +291,6 @@ describe("/metrics", () => {
   });
 
   it("is refused to a caller without the right", async () => {
-    const { hashApiKey } = await import("../../src/services/access/api-key");
     await start({
       environment: {
         API_KEYS: `backend:${hashApiKey("a key of a backend").toString("hex")} rights=token:issue:any`,
@@ -320,6 +321,14 @@ describe("/metrics", () => {
     for (const path of ["/graphql", "/explorer", "/status", "/", "/metrics/", "//metrics"]) {
       expect([path, await statusOf(path)]).toEqual([path, 404]);
     }
+  });
+
+  it("keeps a gateway from starting whose METRICS_PORT is taken, in words", async () => {
+    await start({ environment: { METRICS_PORT: "0" } });
+    const { port } = new URL(world.gateways[0]!.metricsOrigin!);
+    await expect(world.addGateway({ METRICS_PORT: port })).rejects.toThrow(
+      `The gateway cannot listen on METRICS_PORT ${port} of 127.0.0.1 (EADDRINUSE).`,
+    );
   });
 
   it("tells of the drain on METRICS_PORT while requests are finished on the other", async () => {
@@ -377,7 +386,6 @@ it("counts requests that are no HTTP, and who leaves before the answer", async (
   await until(
     async () => (await now()).value("http_requests_total", { route: "graphql", status: "none" }) === 1,
   );
-  const { connect } = await import("node:net");
   const socket = connect({ host: "127.0.0.1", port: Number(new URL(origin).port) });
   socket.end("NOT HTTP\r\n\r\n");
   socket.resume();
