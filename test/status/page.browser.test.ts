@@ -82,8 +82,8 @@ it.each(["light", "dark"] as const)(
       `[...document.querySelectorAll("#operations tbody th")].some((cell) => cell.textContent === "issueToken")`,
     );
     const cells = await page.locator("#operations tbody tr", { hasText: "issueToken" }).first().innerText();
-    expect(cells).toMatch(/issueToken\s+[\d,]+\s+[\d.]+\s+.*ms.*ms/s);
-    expect(await page.locator("#errors tbody tr", { hasText: "BAD_USER_INPUT" }).count()).toBe(1);
+    expect(cells).toMatch(/issueToken\s+[\d,]+\s+[\d.]+\s+\d+\s+.*\d+\sm?s\s.*\d+\sm?s/s);
+    await until(page, `document.getElementById("errors").innerText.includes("BAD_USER_INPUT")`);
     expect(await page.locator("#azure meter").count()).toBeGreaterThan(0);
 
     const [ground, ink] = await page.evaluate<string[]>(
