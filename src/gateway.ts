@@ -59,6 +59,7 @@ import type { UserIdentities } from "./services/identities/directory/user-identi
 import { IdentityLife } from "./services/identities/identity-life";
 import { IdentityService } from "./services/identities/identity-service";
 import { RedisConnection } from "./services/redis/redis-connection";
+import type { SamplingPace } from "./services/status/sampler";
 import { createAudit, type Audit } from "./services/telemetry/audit";
 import { createEvents, type Events } from "./services/telemetry/events";
 import { PartsHealth, type ReadState } from "./services/telemetry/health";
@@ -77,6 +78,7 @@ import { SealedTokenStore } from "./services/tokens/sealing-layer";
 import { TokenCipher } from "./services/tokens/token-cipher";
 import { TokenService } from "./services/tokens/token-service";
 import type { CachedToken, TokenStore } from "./services/tokens/token-store";
+import { StatusParts } from "./status-parts";
 
 /** Parts that a test may bring along instead of what Config would build. */
 export interface Parts {
@@ -104,6 +106,8 @@ export interface Parts {
   readonly compile: boolean;
   /** How often a replica finds out whether it still hears of revocations. */
   readonly notices: NoticePace;
+  /** How often the status page's figures are taken. */
+  readonly status: Partial<SamplingPace>;
   /** How long streams last, and how many a user may have. */
   readonly feed: FeedLimits;
 }
@@ -166,6 +170,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     ? new SealedTokenStore(new RedisTokenStore(sealed.redis), sealed.cipher, events)
     : new MemoryTokenStore(clock, config.tokens.maxCachedIdentities);
   const limits = requestLimits(around, redis, addressGroup);
+  const status = config.statusPage ? new StatusParts(around, redis, parts.status) : undefined;
   const notices = new RevocationNotices(redis?.channel("revocations"), events, parts.notices);
   closing.add(notices);
   const tokens = closing.add(
@@ -229,6 +234,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     operations,
     ...(developmentKey === undefined ? {} : { developmentKey }),
   });
+  const statusPage = status?.page(metrics, operatorsOnly(contextParts));
   const { operationTimeoutMs = config.http.operationTimeoutMs, operationList = operationListOf(config) } =
     parts;
   const health = closing.add(new PartsHealth(clock, statesOf({ redis, azure, users, callers })));
@@ -247,6 +253,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
         new MetricsPage(metrics, operatorsOnly(contextParts)),
         new LogLevelPage(level, operatorOf(contextParts)),
         ...(config.explorer ? [explorer] : []),
+        ...(statusPage ? [statusPage] : []),
       ],
       health: { ready: () => health.readiness(), started: () => startup.isOver },
       onError: events.internalError,
@@ -292,6 +299,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
       }),
     );
   closing.add({ [Symbol.asyncDispose]: () => http.close() });
+  if (status) closing.add({ [Symbol.asyncDispose]: () => status.drain() });
   const start = async () => {
     const warm = azure.warm();
     const metricsOrigin = await open?.start();
@@ -299,10 +307,12 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     // Everything else was there before it listened. Azure may be away: then it is tried by whoever needs it.
     const patience = sleep(warmMs, undefined, { ref: false });
     void Promise.race([warm, patience]).then(() => (startup.isOver = true));
+    void status?.start();
     return { origin, url: origin + graphqlPath, metricsOrigin };
   };
   const drain = (delayMs: number) => {
     if (delayMs > 0) events.draining({ delayMs });
+    void status?.drain();
     http.drain();
   };
   return { typeDefs, start, drain, [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose]() };

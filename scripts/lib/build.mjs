@@ -1,4 +1,4 @@
-/** Builds the program (TypeScript) and the explorer (Vite) into dist/, each only when its inputs have changed. */
+/** Builds the program (TypeScript), the explorer and the status page (Vite) into dist/, each only when its inputs have changed. */
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, sep } from "node:path";
@@ -48,10 +48,16 @@ const targets = [
     isComplete: () => !hasExplorer() || existsSync(join(root, "dist", "explorer", "index.html")),
     build: buildExplorer,
   },
+  {
+    name: "status page",
+    inputs: ["status-page", "package-lock.json"],
+    isComplete: () => existsSync(join(root, "dist", "status", "index.html")),
+    build: () => viteBuild("status-page"),
+  },
 ];
 
 /** What `npm start` serves. */
-export const served = ["program", "explorer"];
+export const served = ["program", "explorer", "status page"];
 
 /** After it, dist/ is what the sources say: all of it, or these targets of it. */
 export async function ensureBuilt(names = targets.map(({ name }) => name)) {

@@ -1,11 +1,9 @@
 /** Serves the self-hosted GraphQL explorer under /explorer: the files of its build, and the settings it starts with. */
-import { readdirSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { extname, join, sep } from "node:path";
+import type { IncomingMessage } from "node:http";
 import { HttpRefusal } from "./http-refusal";
 import { isLocalRequest } from "./local-request";
 import type { Page, PageExchange } from "./page";
+import { notBuilt, StaticFiles } from "./static-files";
 
 /** What the explorer shows and where it is found. */
 export interface ExplorerOptions {
@@ -31,16 +29,6 @@ export interface ExplorerSettings {
 
 const root = "/explorer";
 
-const contentTypes: Readonly<Record<string, string>> = {
-  ".css": "text/css; charset=utf-8",
-  ".html": "text/html; charset=utf-8",
-  ".js": "text/javascript; charset=utf-8",
-  ".svg": "image/svg+xml",
-  ".ttf": "font/ttf",
-  ".woff": "font/woff",
-  ".woff2": "font/woff2",
-};
-
 /** Everything comes from this server. The editor writes its styles into the page. */
 const contentSecurityPolicy = [
   "default-src 'none'",
@@ -55,24 +43,12 @@ const contentSecurityPolicy = [
   "form-action 'none'",
 ].join("; ");
 
-const notBuilt = `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="color-scheme" content="light dark">
-<title>The explorer is not built</title>
-<body style="font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 4rem auto; padding: 0 1rem">
-<h1>The explorer is not built</h1>
-<p>Run <code>npm run build</code>, then start the gateway again.
-</html>
-`;
-
 /** The explorer's page. */
 export class Explorer implements Page {
-  /** The files that are served, by request path: nothing else can be reached, however a path is written. */
-  readonly #files: ReadonlyMap<string, string>;
+  readonly #files: StaticFiles;
 
   constructor(private readonly options: ExplorerOptions) {
-    this.#files = filesOf(options.directory);
+    this.#files = new StaticFiles(options.directory, contentSecurityPolicy);
   }
 
   async handle({ request, response, path }: PageExchange): Promise<boolean> {
@@ -86,19 +62,13 @@ export class Explorer implements Page {
     const name = path.slice(root.length + 1) || "index.html";
     if (name === "settings.json") {
       const text = JSON.stringify(this.#settings(request));
-      send(response, "application/json; charset=utf-8", "no-store", Buffer.from(text));
-      return true;
-    }
-    const file = this.#files.get(name);
-    if (file !== undefined) {
-      const type = contentTypes[extname(file)] ?? "application/octet-stream";
-      // The names of assets change with their content.
-      const caching = name.startsWith("assets/") ? "public, max-age=31536000, immutable" : "no-store";
-      send(response, type, caching, await readFile(file));
-    } else if (name === "index.html") {
-      send(response, "text/html; charset=utf-8", "no-store", Buffer.from(notBuilt), 503);
-    } else {
-      throw new HttpRefusal("NOT_FOUND", `There is nothing at this path. The explorer is ${root}.`);
+      this.#files.sendText(response, "application/json; charset=utf-8", text);
+    } else if (!(await this.#files.send(response, name))) {
+      if (name !== "index.html") {
+        throw new HttpRefusal("NOT_FOUND", `There is nothing at this path. The explorer is ${root}.`);
+      }
+      const text = notBuilt("The explorer");
+      this.#files.sendText(response, "text/html; charset=utf-8", text, { status: 503 });
     }
     return true;
   }
@@ -109,32 +79,4 @@ export class Explorer implements Page {
     if (developmentKey !== undefined && isLocalRequest(request)) headers["x-api-key"] = developmentKey;
     return { endpoint: endpointPath, operations, headers };
   }
-}
-
-function filesOf(directory: string): Map<string, string> {
-  const files = new Map<string, string>();
-  let entries;
-  try {
-    entries = readdirSync(directory, { withFileTypes: true, recursive: true });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return files;
-    throw error;
-  }
-  for (const entry of entries) {
-    if (!entry.isFile()) continue;
-    const file = join(entry.parentPath, entry.name);
-    const name = file.slice(join(directory, sep).length).replaceAll(sep, "/");
-    files.set(name, file);
-  }
-  return files;
-}
-
-function send(response: ServerResponse, type: string, caching: string, body: Buffer, status = 200): void {
-  response.setHeader("content-type", type);
-  response.setHeader("content-length", body.byteLength);
-  response.setHeader("cache-control", caching);
-  response.setHeader("content-security-policy", contentSecurityPolicy);
-  response.setHeader("cross-origin-resource-policy", "same-origin");
-  response.writeHead(status);
-  response.end(body);
 }

@@ -47,6 +47,7 @@ it("has what a user needs, and nothing else", () => {
       "dist/emulator/emulator.js",
       "dist/explorer/index.html",
       "dist/src/gateway.js",
+      "dist/status/index.html",
       "docs/configuration.md",
       "emulator/README.md",
       "operations/quickstart.graphql",

@@ -1,6 +1,12 @@
 /** The registry of one gateway, in which metrics of plain numbers are read when it is scraped. The only importer of prom-client. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
-import { metricDefinitions, metricPrefix, type MetricDefinition, type MetricOf } from "./definitions";
+import {
+  metricDefinitions,
+  metricPrefix,
+  type MetricDefinition,
+  type MetricName,
+  type MetricOf,
+} from "./definitions";
 import { CountSeries, DurationSeries, Family } from "./series";
 
 /** One value of a metric. */
@@ -82,6 +88,13 @@ export class MetricsRegistry {
   async snapshot(): Promise<readonly MetricFamily[]> {
     // The type of the library has numbers where strings come.
     return (await this.#registry.getMetricsAsJSON()) as unknown as readonly MetricFamily[];
+  }
+
+  /** These metrics alone with their values now: nothing else is read, or changed by being read. */
+  read(names: readonly MetricName[]): Promise<readonly MetricFamily[]> {
+    const metrics = names.map((name) => this.#registry.getSingleMetric(metricPrefix + name));
+    const families = Promise.all(metrics.flatMap((metric) => (metric ? [metric.get()] : [])));
+    return families as Promise<unknown> as Promise<readonly MetricFamily[]>;
   }
 
   #common(name: keyof typeof metricDefinitions) {

@@ -1,0 +1,15 @@
+/** Bundles the status page into dist/status. It is small, and has nothing in it but what is in this folder. */
+import { defineConfig } from "vite";
+
+export default defineConfig({
+  base: "/status/",
+  build: {
+    outDir: "../dist/status",
+    emptyOutDir: true,
+    target: "es2022",
+    // Nothing may be inlined that the page's content security policy would refuse.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+  },
+});
