@@ -56,11 +56,9 @@ function announcement({ config, url, origin }: RunningGateway, emulator: Brought
   if (config.access.developmentKey !== undefined) {
     lines.push(row("API key", `${config.access.developmentKey}   (header x-api-key)`));
   }
+  const issuers = config.acs.resources.map(({ endpoint }) => endpoint).join(", ");
   lines.push(
-    row(
-      "Tokens",
-      emulator ? `issued by the emulator at ${emulator.url}` : `issued by ${config.acs.endpoint}`,
-    ),
+    row("Tokens", emulator ? `issued by the emulator at ${emulator.url}` : `issued by ${issuers}`),
   );
   if (emulator) lines.push(row("", emulator.connectionString));
   lines.push(

@@ -8,6 +8,7 @@ import {
   ApolloServerPluginUsageReportingDisabled,
 } from "@apollo/server/plugin/disabled";
 import { callerAuthenticator, requestLimits, userIdentities, type DirectoryPace } from "./access-parts";
+import { identityProvider } from "./azure-parts";
 import { ClosingList } from "./closing-list";
 import { CompiledOperations } from "./compiled/compiled-operations";
 import { replayOutcomes } from "./compiled/recorded-outcomes";
@@ -34,9 +35,7 @@ import { readOperationList, type OperationList } from "./server/operation-list";
 import { sandbox } from "./server/sandbox";
 import { Subscriptions } from "./server/subscriptions";
 import type { KeyTimings } from "./services/access/issuer-keys";
-import { AcsIdentityProvider } from "./services/azure/acs-identity-provider";
-import { UpstreamBudget, type BudgetOptions } from "./services/azure/upstream-budget";
-import { defaultAzureCredential } from "./services/azure/entra-credential";
+import type { BudgetOptions } from "./services/azure/upstream-budget";
 import { systemClock, type Clock } from "./services/clock";
 import { createRecords } from "./services/identities/create-records";
 import type { UserIdentities } from "./services/identities/directory/user-identities";
@@ -62,6 +61,8 @@ export interface Parts {
   readonly events: Events;
   /** Azure's limits on a smaller scale. */
   readonly budget: Partial<BudgetOptions>;
+  /** Where among several resources the first new identity is made. */
+  readonly random: () => number;
   /** How soon creates that nobody was told of are swept. */
   readonly creates: Parameters<typeof createRecords>[4];
   readonly audit: Audit;
@@ -111,7 +112,9 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   const audit = parts.audit ?? createAudit(config.audit, clock);
   const around = { config, clock, events, closing };
   const redis = config.redis && closing.add(await RedisConnection.connect(config.redis, events));
-  const azure = closing.add(await identityProvider(config, redis, clock, events, parts));
+  const azure = closing.add(
+    await identityProvider(config, redis, clock, events, parts.budget, parts.random),
+  );
   const sealed = redis && { redis, cipher: new TokenCipher(keyRing(config, closing, events)) };
   const store: TokenStore<CachedToken> = sealed
     ? new SealedTokenStore(new RedisTokenStore(sealed.redis), sealed.cipher, events)
@@ -225,18 +228,6 @@ function describeApi(tokens: TokenService, identities: IdentityLife, own: OwnIde
 
 function operationListOf({ operations: { file, onlyListed } }: Config): OperationList | undefined {
   return file === undefined ? undefined : readOperationList(file, onlyListed);
-}
-
-async function identityProvider(
-  { acs: { accessKey, budget, ...acs } }: Config,
-  redis: RedisConnection | undefined,
-  clock: Clock,
-  events: Events,
-  parts: Partial<Parts>,
-): Promise<AcsIdentityProvider> {
-  const credential = accessKey === undefined ? await defaultAzureCredential() : { accessKey };
-  const upstream = new UpstreamBudget({ ...budget, ...parts.budget }, redis, events);
-  return new AcsIdentityProvider({ ...acs, credential }, clock, events, upstream);
 }
 
 function keyRing({ tokens }: Config, closing: ClosingList, events: Events): KeyRing {

@@ -7,6 +7,7 @@ import { parseOidcIssuers } from "../services/access/oidc-issuer";
 import { parseRedisUrl, redisUrlForms } from "../services/redis/redis-address";
 import { parseEncryptionKeys } from "../services/tokens/encryption-keys";
 import { readMeaning, type Meaning } from "../services/watched-file";
+import { parseConnectionStrings, parseEndpoints } from "./acs-resources";
 
 export const wholeNumber = (min: number, max: number) =>
   z
@@ -18,29 +19,6 @@ export const wholeNumber = (min: number, max: number) =>
 export const yesOrNo = z
   .enum(["true", "false"], "must be true or false")
   .transform((value) => value === "true");
-
-export const connectionString = z.string().transform((value, context) => {
-  const match = /^\s*endpoint=(.+?);\s*accesskey=([^;]+);?\s*$/i.exec(value);
-  const endpoint = match?.[1] && URL.canParse(match[1]) ? new URL(match[1]) : undefined;
-  const key = match?.[2]?.trim();
-  if (!endpoint || !key || !isBase64(key)) {
-    // The value holds a key, so the message must not repeat any of it.
-    context.addIssue(
-      "must look like endpoint=https://<resource>.communication.azure.com/;accesskey=<base64 key>",
-    );
-    return z.NEVER;
-  }
-  return { endpoint, accessKey: key };
-});
-
-export const url = (protocols: readonly string[], example: string) =>
-  z
-    .string()
-    .refine(
-      (value) =>
-        URL.canParse(value) && protocols.includes(new URL(value).protocol) && new URL(value).host !== "",
-      `must look like ${example}`,
-    );
 
 export const redisUrl = z.string().transform((value, context) => {
   const address = parseRedisUrl(value);
@@ -86,6 +64,10 @@ export const apiKeysFile = z.string().transform((value, context) => {
 
 export const oidcIssuers = through(parseOidcIssuers);
 
+export const connectionStrings = through(parseConnectionStrings);
+
+export const acsEndpoints = through(parseEndpoints);
+
 export const databaseUrl = z.string().refine((value) => {
   if (!URL.canParse(value)) return false;
   const { protocol, hostname, pathname } = new URL(value);
@@ -128,15 +110,6 @@ function isNetwork(text: string): boolean {
   const [, address = "", bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const family = isIP(address);
   return family !== 0 && (bits === undefined || Number(bits) <= (family === 4 ? 32 : 128));
-}
-
-/** Whether an endpoint is on this machine. */
-export function isLoopback(endpoint: URL): boolean {
-  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(endpoint.hostname);
-}
-
-function isBase64(value: string): boolean {
-  return /^[A-Za-z0-9+/]+={0,2}$/.test(value) && value.length % 4 === 0;
 }
 
 function list(value: string): string[] {
