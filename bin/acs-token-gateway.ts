@@ -13,6 +13,7 @@ import { operations } from "./operations";
 import { printSchema } from "./print-schema";
 import { quickstart } from "./quickstart";
 import { reportAndExit } from "./report";
+import { tellResourceIds } from "./resource-id";
 import { start } from "./start";
 import { StartupError } from "../src/main";
 
@@ -53,6 +54,11 @@ program
   .command("check")
   .description("check the configuration and show what is in effect")
   .action(checkConfiguration);
+
+program
+  .command("resource-id")
+  .description("ask the ACS resources for their immutable ids; each makes an identity for it and deletes it")
+  .action(tellResourceIds);
 
 program
   .command("schema")

@@ -57,9 +57,7 @@ function announcement({ config, url, origin }: RunningGateway, emulator: Brought
     lines.push(row("API key", `${config.access.developmentKey}   (header x-api-key)`));
   }
   const issuers = config.acs.resources.map(({ endpoint }) => endpoint).join(", ");
-  lines.push(
-    row("Tokens", emulator ? `issued by the emulator at ${emulator.url}` : `issued by ${issuers}`),
-  );
+  lines.push(row("Tokens", emulator ? `issued by the emulator at ${emulator.url}` : `issued by ${issuers}`));
   if (emulator) lines.push(row("", emulator.connectionString));
   lines.push(
     row("Cache", config.redis ? "Redis" : "in this process; set REDIS_URL to share it between replicas"),

@@ -112,9 +112,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   const audit = parts.audit ?? createAudit(config.audit, clock);
   const around = { config, clock, events, closing };
   const redis = config.redis && closing.add(await RedisConnection.connect(config.redis, events));
-  const azure = closing.add(
-    await identityProvider(config, redis, clock, events, parts.budget, parts.random),
-  );
+  const azure = closing.add(await identityProvider(config, redis, clock, events, parts.budget, parts.random));
   const sealed = redis && { redis, cipher: new TokenCipher(keyRing(config, closing, events)) };
   const store: TokenStore<CachedToken> = sealed
     ? new SealedTokenStore(new RedisTokenStore(sealed.redis), sealed.cipher, events)

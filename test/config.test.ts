@@ -93,7 +93,10 @@ describe("several resources", () => {
 
   it.each([
     [{ ACS_CONNECTION_STRING: `${a},${a.replace(guid(1), guid(2))}` }, "twice: use one key, or Entra."],
-    [{ ACS_CONNECTION_STRING: `${a},${b.replace(guid(2), guid(1))}` }, `two resources the resource-id ${guid(1)}`],
+    [
+      { ACS_CONNECTION_STRING: `${a},${b.replace(guid(2), guid(1))}` },
+      `two resources the resource-id ${guid(1)}`,
+    ],
     [
       { ACS_CONNECTION_STRING: `${a},${b.replace(/ res.*/, "")}` },
       "ACS_CONNECTION_STRING must give a resource-id=… to each of several resources, and has none for b.communication.azure.com:",
@@ -106,10 +109,19 @@ describe("several resources", () => {
       { ACS_CONNECTION_STRING: `${a},${b}`, ACS_RESOURCE_ID: guid(1) },
       "ACS_RESOURCE_ID must not be set with several resources",
     ],
-    [{ ACS_CONNECTION_STRING: a, ACS_RESOURCE_ID: guid(2) }, "ACS_RESOURCE_ID must be what resource-id= says"],
+    [
+      { ACS_CONNECTION_STRING: a, ACS_RESOURCE_ID: guid(2) },
+      "ACS_RESOURCE_ID must be what resource-id= says",
+    ],
     [{ ACS_CONNECTION_STRING: `${a} weight=0,${b} weight=0` }, "some resource a weight above 0"],
-    [{ ACS_CONNECTION_STRING: `${a} weight=1001` }, "must give a.communication.azure.com a weight from 0 to 1000"],
-    [{ ACS_CONNECTION_STRING: `${a} rate-limit=0` }, "a.communication.azure.com a rate-limit from 1 to 1000000"],
+    [
+      { ACS_CONNECTION_STRING: `${a} weight=1001` },
+      "must give a.communication.azure.com a weight from 0 to 1000",
+    ],
+    [
+      { ACS_CONNECTION_STRING: `${a} rate-limit=0` },
+      "a.communication.azure.com a rate-limit from 1 to 1000000",
+    ],
     [{ ACS_CONNECTION_STRING: `${a}x` }, "a.communication.azure.com a resource-id that is its immutable id"],
     [{ ACS_CONNECTION_STRING: `${a} wieght=1` }, "each followed by weight=…, resource-id=… or rate-limit=…"],
     [{ ACS_CONNECTION_STRING: `${a}\nendpoint=nowhere;accesskey=c2VjcmV0` }, "must look like endpoint="],
@@ -141,7 +153,7 @@ describe("several resources", () => {
     expect(problemsOf({ ...production, ACS_CONNECTION_STRING: `${a},${emulated}` })).toEqual([
       "ACS_CONNECTION_STRING has the emulator's published access key, which production refuses.",
     ]);
-    const plain = `${b.replace("https://b.communication.azure.com", "http://127.0.0.1:1")}`;
+    const plain = b.replace("https://b.communication.azure.com", "http://127.0.0.1:1");
     expect(problemsOf({ ...production, ACS_CONNECTION_STRING: `${a},${plain}` })).toEqual([
       "ACS_CONNECTION_STRING must have an https endpoint in production.",
     ]);

@@ -1,12 +1,5 @@
 /** The ACS resources that the gateway issues through: their text forms in the environment. */
-import {
-  EntryProblem,
-  number,
-  parsed,
-  single,
-  splitEntries,
-  type Entry,
-} from "../services/access/entries";
+import { EntryProblem, number, parsed, single, splitEntries, type Entry } from "../services/access/entries";
 import type { Meaning } from "../services/watched-file";
 
 /** A resource as the environment names it. */

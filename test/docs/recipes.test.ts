@@ -90,7 +90,7 @@ describe.each(recipes)("%s", (recipe) => {
       const commands = [...text.matchAll(/npx acs-token-gateway (\S+)/g)].map(([, command = ""]) => command);
       expect([
         where,
-        commands.filter((each) => !["new-key", "check", "start", "schema"].includes(each)),
+        commands.filter((each) => !["new-key", "check", "resource-id", "start", "schema"].includes(each)),
       ]).toEqual([where, []]);
     }
   });

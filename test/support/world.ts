@@ -47,7 +47,8 @@ export interface World extends AsyncDisposable {
 
 /** A resource that no other of the same world is. */
 function resourceNumber(index: number) {
-  const key = (name: string) => Buffer.from(`the ${name} key of resource ${index}, of a test`).toString("base64");
+  const key = (name: string) =>
+    Buffer.from(`the ${name} key of resource ${index}, of a test`).toString("base64");
   return {
     id: `0e0ac5e0-0000-4000-8000-${String(index).padStart(12, "0")}`,
     primaryKey: key("primary"),
@@ -88,7 +89,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     const emulators: Emulator[] = [];
     for (const index of (options.resources ?? [""]).keys()) {
       const emulator = await startEmulator(
-        options.resources ? { ...settings, ...sharedEntra(emulators), resources: [resourceNumber(index)] } : settings,
+        options.resources
+          ? { ...settings, ...sharedEntra(emulators), resources: [resourceNumber(index)] }
+          : settings,
       );
       stack.push(emulator);
       emulators.push(emulator);

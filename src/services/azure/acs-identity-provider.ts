@@ -206,7 +206,10 @@ export class AcsIdentityProvider implements ProcessProvider {
       this.events.resourceMistaken({ resource: this.name, configured: this.knownResourceId, named });
       // By its id nobody would find the way to it, not even to delete it later.
       await this.client.deleteUser({ communicationUserId: identityId }, options).catch(() => {
-        throw new GatewayError("UPSTREAM_UNAVAILABLE", "Azure Communication Services made what cannot be used.");
+        throw new GatewayError(
+          "UPSTREAM_UNAVAILABLE",
+          "Azure Communication Services made what cannot be used.",
+        );
       });
       throw new GatewayError(
         "UPSTREAM_REJECTED",

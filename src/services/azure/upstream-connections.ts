@@ -29,15 +29,15 @@ export class UpstreamConnections {
     if (patienceMs === Infinity) return places.run(signal, () => this.all.run(signal, work));
     using patience = startDeadline(patienceMs, signal);
     const wait = patience.signal;
-    let isFree = false;
+    const had = { place: false };
     const begin = () => {
-      isFree = true;
+      had.place = true;
       return work();
     };
     try {
       return await places.run(wait, () => this.all.run(wait, begin));
     } catch (error) {
-      throw isFree || signal.aborted || !wait.aborted ? error : allBusy();
+      throw had.place || signal.aborted || !wait.aborted ? error : allBusy();
     }
   }
 

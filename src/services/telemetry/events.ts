@@ -142,7 +142,10 @@ export function createEvents(log: Logger): Events {
       log[event.state === "open" ? "warn" : "info"](event, "circuit to Azure Communication Services");
     },
     resourceMistaken: (event) => {
-      log.error(event, "the resource has another immutable id than is configured; it makes no new identities");
+      log.error(
+        event,
+        "the resource has another immutable id than is configured; it makes no new identities",
+      );
     },
     budgetUnavailable: (reason) => {
       log[reason === "AWAY" ? "debug" : "warn"](
