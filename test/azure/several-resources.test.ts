@@ -174,6 +174,18 @@ describe("a resource that fails", () => {
     expect(alive(back)).toBe(1);
   }, 60_000);
 
+  it("to answer is sent no more than it has connections for: who comes to a busy one is served elsewhere", async () => {
+    await using world = await startWorld({
+      resources: ["", ""],
+      environment: { ACS_TIMEOUT_MS: "4000", ACS_MAX_CONNECTIONS: "4" },
+    });
+    const [bad] = world.emulators as [Emulator, Emulator];
+    bad.faults.add({ kind: "hang", operation: "createIdentity" });
+    const made = await Promise.all(Array.from({ length: 16 }, () => create(world)));
+    expect(spread(world, made)).toEqual([0, 16]);
+    expect(received(bad, "createIdentity")).toBeLessThanOrEqual(2);
+  }, 30_000);
+
   it("with every other tells the most hopeful of their errors", async () => {
     await using world = await startWorld({ resources: ["", ""], environment: { ACS_TIMEOUT_MS: "1000" } });
     const [one, two] = world.emulators as [Emulator, Emulator];

@@ -45,7 +45,7 @@ function assignments({ text }: Block, isShell: boolean): Environment {
   const found = isShell
     ? text.replaceAll("\\\n", " ").matchAll(/(?:^|\s)([A-Z][A-Z0-9_]*)=('[^']*'|"[^"]*"|[^\s'"]+)/gm)
     : text.matchAll(/^([A-Z][A-Z0-9_]*)=(.*)$/gm);
-  const all = [...found].map(([, name = "", value = ""]) => [name, value.replace(/^(['"])(.*)\1$/, "$2")]);
+  const all = [...found].map(([, name = "", value = ""]) => [name, value.replace(/^(['"])([^]*)\1$/, "$2")]);
   return Object.fromEntries(all) as Environment;
 }
 
