@@ -48,13 +48,18 @@ it("connects to each resource beforehand, as an application of Entra, and ends a
   await router[Symbol.asyncDispose]();
 });
 
+interface Answer {
+  succeed: () => void;
+  fail: (error: Error) => void;
+}
+
 /** Resources that answer when and how a test says; `asked` has which were asked for an identity, in their order. */
 function controlled(count: number) {
   const asked: number[] = [];
-  const answers = Array.from({ length: count }, () => ({
-    succeed: () => undefined as void,
-    fail: (_error: Error) => undefined as void,
-  }));
+  const nobodyAsks = () => {
+    throw new Error("Nobody has asked it.");
+  };
+  const answers = Array.from({ length: count }, (): Answer => ({ succeed: nobodyAsks, fail: nobodyAsks }));
   const resources = answers.map((answer, index) => {
     const provider = {
       deadlineMs: 10_000,
@@ -130,7 +135,12 @@ it("asks nobody for a caller who has asked elsewhere meanwhile", async () => {
 it("charges a caller once for an identity, wherever it is asked for, and not at all when he has no more", async () => {
   const { router, asked, answers } = controlled(2);
   let charged = 0;
-  const account = { id: "somebody", charge: () => void charged++ };
+  const account = {
+    id: "somebody",
+    charge: () => {
+      charged += 1;
+    },
+  };
   const tries = new CreateTries();
   const first = router.createIdentity(undefined, { tries, account });
   answers[0]!.fail(unknown());

@@ -23,7 +23,8 @@ export function resourceOf(identityId: string): string | undefined {
  * Good to find a resource with, not to say that the id is one.
  */
 export function resourcePart(id: string): string {
-  const start = id.lastIndexOf(":") + 1;
+  // After the second colon; no prefix has its first one later.
+  const start = id.indexOf(":", 2) + 1;
   return id.slice(start, start + 36);
 }
 
