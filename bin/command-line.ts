@@ -12,6 +12,7 @@ import { listKeys, newApiKey, newEncryptionKey, rotateApiKey, rotateEncryption, 
 import { operations } from "./operations";
 import { printSchema } from "./print-schema";
 import { quickstart } from "./quickstart";
+import { tellResourceIds } from "./resource-id";
 import { start } from "./start";
 
 const name = "acs-token-gateway";
@@ -61,6 +62,7 @@ export function createCommandLine(first?: string): Command {
   addQuickstart(program);
   addEmulator(program);
   addCheck(program);
+  addResourceId(program);
   addDoctor(program);
   addKeys(program);
   addSchema(program);
@@ -159,6 +161,30 @@ function addCheck(program: Command): void {
     examples: [["npx acs-token-gateway check", "the configuration in effect, as JSON on stdout"]],
     environment: configuration,
     exitCodes: { 0: "a gateway would take it", 1: "it would not: stderr lists everything that is wrong" },
+  });
+}
+
+function addResourceId(program: Command): void {
+  const command = program
+    .command("resource-id")
+    .description(
+      "ask the ACS resources for their immutable ids; each makes an identity for it and deletes it",
+    )
+    .action(tellResourceIds);
+  explain(command, {
+    details:
+      "A gateway with several resources must be told which identities are whose: put what this prints after each of them.",
+    examples: [
+      [
+        "ACS_CONNECTION_STRING='endpoint=…;accesskey=…, endpoint=…;accesskey=…' npx acs-token-gateway resource-id",
+        "a line for each resource: its host, and resource-id=<GUID>",
+      ],
+    ],
+    environment: "ACS_CONNECTION_STRING, ACS_ENDPOINT: the resources; other variables as for start",
+    exitCodes: {
+      0: "every resource has told its id",
+      1: "one could not be asked: stderr says which and why",
+    },
   });
 }
 

@@ -29,7 +29,7 @@ export async function diagnose(environment: Environment, timeoutMs: number): Pro
   const checks: Check[] = [
     configurationCheck(readable, environment),
     ...(config ? certificateChecks(config) : []),
-    ...(config && !standInResource ? [azureCheck(config.acs)] : []),
+    ...(config && !standInResource ? config.acs.resources.map(azureCheck) : []),
     ...(emulatorPort === undefined ? [] : [emulatorCheck(emulatorPort)]),
     ...(config ? redisChecks(config, production, timeoutMs) : []),
     ...(config ? directoryChecks(config, production, timeoutMs) : []),

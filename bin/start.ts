@@ -60,12 +60,8 @@ function announcement({ config, url, origin }: RunningGateway, emulator: Brought
   if (config.access.developmentKey !== undefined) {
     lines.push(row("API key", `${config.access.developmentKey}   (header x-api-key)`));
   }
-  lines.push(
-    row(
-      "Tokens",
-      emulator ? `issued by the emulator at ${emulator.url}` : `issued by ${config.acs.endpoint}`,
-    ),
-  );
+  const issuers = config.acs.resources.map(({ endpoint }) => endpoint).join(", ");
+  lines.push(row("Tokens", emulator ? `issued by the emulator at ${emulator.url}` : `issued by ${issuers}`));
   if (emulator) lines.push(row("", emulator.connectionString));
   lines.push(
     row("Cache", config.redis ? "Redis" : "in this process; set REDIS_URL to share it between replicas"),

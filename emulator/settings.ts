@@ -1,4 +1,5 @@
 /** What an emulator can be told, and what it does when told nothing. */
+import type { EntraStandIn } from "./entra-stand-in";
 import { developmentAccessKey, developmentResourceId, developmentSecondaryKey } from "./development";
 
 /** An ACS resource that the emulator plays. */
@@ -35,6 +36,8 @@ export interface EmulatorOptions {
   readonly retryAfter?: boolean;
   /** Keep identities and revocations in this file. Default: in memory only. */
   readonly stateFile?: string;
+  /** Whose tokens of applications and Teams users it believes, as several resources believe one Entra. Default: its own. */
+  readonly entra?: EntraStandIn;
   /** Default: one, the published development resource. The first signs what no request names. */
   readonly resources?: readonly ResourceOptions[];
   /** How far a request's date may be off, in milliseconds. ACS's own limit is not documented. Default 15 minutes. */
@@ -60,7 +63,8 @@ export interface EmulatorOptions {
 }
 
 /** {@link EmulatorOptions} with the defaults filled in. */
-export type Settings = Required<Omit<EmulatorOptions, "stateFile">> & Pick<EmulatorOptions, "stateFile">;
+export type Settings = Required<Omit<EmulatorOptions, "stateFile" | "entra">> &
+  Pick<EmulatorOptions, "stateFile" | "entra">;
 
 /** Fills in the defaults, and sets the clock off: by what `clockOffsetMs` is whenever it is asked. */
 export function settingsFrom(options: EmulatorOptions): Settings {

@@ -3,8 +3,8 @@ import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import type { z } from "zod";
 import { contradictions } from "./config/contradictions";
+import { isLoopback } from "./config/acs-resources";
 import { toTracing } from "./config/tracing";
-import { isLoopback } from "./config/values";
 import { isProduction, unknownVariables, variables, type Variables } from "./config/variables";
 import type { BudgetOptions } from "./services/azure/upstream-budget";
 import { limitWindowMs } from "./services/azure/upstream-operation";
@@ -17,6 +17,21 @@ import type { LoggedRequests } from "./services/telemetry/request-log";
 import type { TracingOptions } from "./services/telemetry/tracing";
 import type { EncryptionKey } from "./services/tokens/encryption-keys";
 import { tokenScopes } from "./services/tokens/token-scope";
+
+/** An ACS resource, and what of it is used for what. */
+export interface AcsResource {
+  /** Its origin. */
+  readonly endpoint: string;
+  /** Undefined: Entra, through DefaultAzureCredential. */
+  readonly accessKey: string | undefined;
+  /** Its immutable id; undefined, for an only one: learned. */
+  readonly resourceId: string | undefined;
+  /** Its share of the new identities, beside the others' weights. */
+  readonly weight: number;
+  /** What Azure allows it in 30 seconds. */
+  readonly issuances: number;
+  readonly throughProxy: boolean;
+}
 
 /** What the gateway runs on. */
 export interface Config {
@@ -43,14 +58,13 @@ export interface Config {
   /** Where metrics and health are served without credentials; undefined: nowhere. */
   readonly metrics: { readonly host: string; readonly port: number } | undefined;
   readonly acs: {
-    readonly endpoint: string;
-    /** Undefined: Entra, through DefaultAzureCredential. */
-    readonly accessKey: string | undefined;
-    readonly resourceId: string | undefined;
+    /** At least one; of several, each has an id, and all are different. */
+    readonly resources: readonly AcsResource[];
     readonly deadlineMs: number;
+    /** To each resource. */
     readonly maxSockets: number;
-    readonly throughProxy: boolean;
-    readonly budget: BudgetOptions;
+    /** Of each resource, beside its own limit. */
+    readonly budget: Omit<BudgetOptions, "issuances">;
   };
   readonly redis:
     | {
@@ -161,11 +175,9 @@ function contradictionsAmong(given: Environment, { issues }: z.ZodError): string
 
 function toConfig(v: Variables, environment: Environment): Config {
   const production = isProduction(v);
-  const endpoint = v.ACS_CONNECTION_STRING?.endpoint ?? new URL(v.ACS_ENDPOINT ?? "");
   const developmentKey = production
     ? undefined
     : (v.DEVELOPMENT_API_KEY ?? randomBytes(24).toString("base64url"));
-  const loopback = isLoopback(endpoint);
   const givenKeys = v.TOKEN_ENCRYPTION_KEYS ?? v.TOKEN_ENCRYPTION_KEYS_FILE?.keys;
   const host = v.HOST ?? (production ? "0.0.0.0" : "127.0.0.1");
   return {
@@ -193,13 +205,10 @@ function toConfig(v: Variables, environment: Environment): Config {
           : undefined,
     },
     acs: {
-      endpoint: endpoint.origin,
-      accessKey: v.ACS_CONNECTION_STRING?.accessKey,
-      resourceId: v.ACS_RESOURCE_ID?.toLowerCase(),
+      resources: toResources(v, Boolean(environment.HTTPS_PROXY ?? environment.https_proxy)),
       deadlineMs: v.ACS_TIMEOUT_MS,
       maxSockets: v.ACS_MAX_CONNECTIONS,
-      budget: { issuances: v.ACS_RATE_LIMIT, windowMs: limitWindowMs, replicas: v.REPLICAS },
-      throughProxy: !loopback && Boolean(environment.HTTPS_PROXY ?? environment.https_proxy),
+      budget: { windowMs: limitWindowMs, replicas: v.REPLICAS },
     },
     redis:
       v.REDIS_URL === undefined
@@ -250,6 +259,18 @@ function toConfig(v: Variables, environment: Environment): Config {
     tracing: toTracing(v),
     logRequests: v.LOG_REQUESTS ?? (production ? "all" : "errors"),
   };
+}
+
+function toResources(v: Variables, hasProxy: boolean): AcsResource[] {
+  const named = [...(v.ACS_CONNECTION_STRING ?? []), ...(v.ACS_ENDPOINT ?? [])];
+  return named.map(({ endpoint, accessKey, resourceId, weight, rateLimit }) => ({
+    endpoint,
+    accessKey,
+    resourceId: resourceId ?? v.ACS_RESOURCE_ID?.toLowerCase(),
+    weight: weight ?? 1,
+    issuances: rateLimit ?? v.ACS_RATE_LIMIT,
+    throughProxy: hasProxy && !isLoopback(new URL(endpoint)),
+  }));
 }
 
 /** The key that a development gateway shows: it may do everything. */

@@ -17,6 +17,7 @@ import {
   userIdentities,
   type DirectoryPace,
 } from "./access-parts";
+import { identityProvider } from "./azure-parts";
 import { ClosingList } from "./closing-list";
 import { CompiledOperations } from "./compiled/compiled-operations";
 import { replayOutcomes } from "./compiled/recorded-outcomes";
@@ -49,10 +50,9 @@ import { sandbox } from "./server/sandbox";
 import { Subscriptions } from "./server/subscriptions";
 import type { CallerAuthenticator } from "./services/access/caller-authenticator";
 import type { KeyTimings } from "./services/access/issuer-keys";
-import { AcsIdentityProvider } from "./services/azure/acs-identity-provider";
 import { traceAzureCalls } from "./services/azure/azure-tracing";
-import { UpstreamBudget, type BudgetOptions } from "./services/azure/upstream-budget";
-import { defaultAzureCredential } from "./services/azure/entra-credential";
+import type { ProcessProvider } from "./services/azure/identity-provider";
+import type { BudgetOptions } from "./services/azure/upstream-budget";
 import { systemClock, type Clock } from "./services/clock";
 import { createRecords } from "./services/identities/create-records";
 import type { UserIdentities } from "./services/identities/directory/user-identities";
@@ -65,7 +65,7 @@ import { createEvents, type Events } from "./services/telemetry/events";
 import { PartsHealth, type ReadState } from "./services/telemetry/health";
 import { LogLevelSwitch } from "./services/telemetry/log-level";
 import { createLogger, fileDestination, type DestinationStream } from "./services/telemetry/logger";
-import { countedCalls, countedEvents } from "./services/telemetry/metrics/counted-events";
+import { countedEvents } from "./services/telemetry/metrics/counted-events";
 import { Metrics, type Watched } from "./services/telemetry/metrics/metrics";
 import { RequestLog } from "./services/telemetry/request-log";
 import { scrubber } from "./services/telemetry/scrub";
@@ -88,6 +88,8 @@ export interface Parts {
   readonly stderr: DestinationStream;
   /** Azure's limits on a smaller scale. */
   readonly budget: Partial<BudgetOptions>;
+  /** Where among several resources the first new identity is made. */
+  readonly random: () => number;
   /** How soon creates that nobody was told of are swept. */
   readonly creates: Parameters<typeof createRecords>[4];
   readonly audit: Audit;
@@ -162,9 +164,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   const tracing = config.tracing && closing.add(await startTracing(config.tracing, events));
   if (tracing) traceAzureCalls();
   const redis = config.redis && closing.add(await RedisConnection.connect(config.redis, events));
-  const azure = closing.add(
-    await identityProvider(config, redis, clock, countedCalls(events, metrics, resourceHost(config)), parts),
-  );
+  const azure = closing.add(await identityProvider(config, redis, clock, events, parts.budget, parts.random));
   const sealed = redis && { redis, cipher: new TokenCipher(keyRing(config, closing, events)) };
   const store: TokenStore<CachedToken> = sealed
     ? new SealedTokenStore(new RedisTokenStore(sealed.redis), sealed.cipher, events)
@@ -287,7 +287,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     subscriptionsOpen: () => subscriptions.count,
     revocationsOwed: () => tokens.revocationsOwed,
     redis: redis && (() => redis.vitals()),
-    upstream: [{ resource: resourceHost(config), read: () => azure.readings() }],
+    upstream: azure.resources,
   } satisfies Watched);
   // Closed after the other, so that probes see how it drains.
   const open =
@@ -335,21 +335,16 @@ function describeApi(tokens: TokenService, identities: IdentityLife, own: OwnIde
   return buildGatewaySchema(resolvers, accessRules, { Identity: identityByReference });
 }
 
-/** What the metrics call the resource. */
-function resourceHost({ acs }: Config): string {
-  return new URL(acs.endpoint).host;
-}
-
 /** The parts that the gateway can do without for a while, by what each is called where health is told. */
 function statesOf(parts: {
   readonly redis: RedisConnection | undefined;
-  readonly azure: AcsIdentityProvider;
+  readonly azure: ProcessProvider;
   readonly users: UserIdentities | undefined;
   readonly callers: CallerAuthenticator;
 }): Record<string, ReadState> {
   const { redis, azure, users, callers } = parts;
   return {
-    azure: () => (azure.isFailing ? "failing" : "ok"),
+    azure: () => azure.state,
     ...(redis && { redis: () => redis.vitals().status }),
     ...(users && { directory: () => (users.isAway ? "away" : "ok") }),
     ...(callers.issuerKeys && { issuers: () => callers.issuerKeys ?? "ok" }),
@@ -358,18 +353,6 @@ function statesOf(parts: {
 
 function operationListOf({ operations: { file, onlyListed } }: Config): OperationList | undefined {
   return file === undefined ? undefined : readOperationList(file, onlyListed);
-}
-
-async function identityProvider(
-  { acs: { accessKey, budget, ...acs } }: Config,
-  redis: RedisConnection | undefined,
-  clock: Clock,
-  events: Events,
-  parts: Partial<Parts>,
-): Promise<AcsIdentityProvider> {
-  const credential = accessKey === undefined ? await defaultAzureCredential() : { accessKey };
-  const upstream = new UpstreamBudget({ ...budget, ...parts.budget }, redis, events);
-  return new AcsIdentityProvider({ ...acs, credential }, clock, events, upstream);
 }
 
 function keyRing({ tokens }: Config, closing: ClosingList, events: Events): KeyRing {

@@ -80,9 +80,17 @@ function setUpOf(config: Config): SetUp {
   const yesOrNo = (is: boolean) => (is ? "yes" : "no");
   const configuration = {
     "Production rules": yesOrNo(config.production),
-    "ACS resource": new URL(acs.endpoint).host,
-    "Signs in to ACS with": acs.accessKey === undefined ? "Entra" : "an access key",
-    "Issuances allowed": `${acs.budget.issuances} in ${acs.budget.windowMs / 1_000} s`,
+    ...Object.fromEntries(
+      acs.resources.map(({ endpoint, accessKey, weight, issuances }, index) => [
+        acs.resources.length === 1 ? "ACS resource" : `ACS resource ${index + 1}`,
+        [
+          new URL(endpoint).host,
+          ...(acs.resources.length === 1 ? [] : [`weight ${weight}`]),
+          `by ${accessKey === undefined ? "Entra" : "an access key"}`,
+          `${issuances} issuances in ${acs.budget.windowMs / 1_000} s`,
+        ].join(", "),
+      ]),
+    ),
     "Gateways that share it": String(acs.budget.replicas),
     Redis: redis
       ? `${redis.address.kind}, ${addressText(redis.address)}`

@@ -11,6 +11,7 @@ import { describeVariables } from "../src/config/variables";
 const acs = { ACS_CONNECTION_STRING: "endpoint=https://contoso.communication.azure.com/;accesskey=c2VjcmV0" };
 const key = (fill: number) => Buffer.alloc(32, fill).toString("base64");
 const hash = "a".repeat(64);
+const guid = (last: number) => `00000000-0000-4000-8000-00000000000${last}`;
 
 function problemsOf(environment: Environment): readonly string[] {
   try {
@@ -27,7 +28,18 @@ it("takes a connection string alone, with defaults fit for development", () => {
   expect(config).toMatchObject({
     production: false,
     http: { host: "127.0.0.1", port: 4000, corsOrigins: [] },
-    acs: { endpoint: "https://contoso.communication.azure.com", accessKey: "c2VjcmV0", deadlineMs: 10_000 },
+    acs: {
+      resources: [
+        {
+          endpoint: "https://contoso.communication.azure.com",
+          accessKey: "c2VjcmV0",
+          resourceId: undefined,
+          weight: 1,
+          issuances: 1_000,
+        },
+      ],
+      deadlineMs: 10_000,
+    },
     redis: undefined,
     tokens: { minRemainingMs: 900_000 },
     explorer: true,
@@ -41,6 +53,111 @@ it("makes another development key at each start, unless one is given", () => {
   expect(loadConfig(acs).access.developmentKey).not.toBe(loadConfig(acs).access.developmentKey);
   const given = "sixteen-characters-or-more";
   expect(loadConfig({ ...acs, DEVELOPMENT_API_KEY: given }).access.developmentKey).toBe(given);
+});
+
+describe("several resources", () => {
+  const [a, b] = [
+    `endpoint=https://a.communication.azure.com/;accesskey=c2VjcmV0 resource-id=${guid(1)}`,
+    `endpoint=https://b.communication.azure.com/;accesskey=YW5vdGhlcg== resource-id=${guid(2)}`,
+  ];
+  const resources = (environment: Environment) => loadConfig(environment).acs.resources;
+
+  it("are entries with fields, by key and by Entra, separated by commas or newlines", () => {
+    const found = resources({
+      ACS_CONNECTION_STRING: `${a} weight=3 # the old one\n${b.toUpperCase().replace("ENDPOINT", "Endpoint").replace("RESOURCE-ID", "resource-id")} rate-limit=4000,`,
+      ACS_ENDPOINT: `https://c.communication.azure.com/ weight=0 resource-id=${guid(3)}`,
+      ACS_RATE_LIMIT: "2000",
+    });
+    expect(found).toMatchObject([
+      { endpoint: "https://a.communication.azure.com", weight: 3, resourceId: guid(1), issuances: 2_000 },
+      { endpoint: "https://b.communication.azure.com", weight: 1, resourceId: guid(2), issuances: 4_000 },
+      { accessKey: undefined, weight: 0, resourceId: guid(3), issuances: 2_000 },
+    ]);
+  });
+
+  it("leave one alone what it was, in every form that it had", () => {
+    const plain = resources(acs);
+    for (const form of [
+      " endpoint=https://contoso.communication.azure.com/; accesskey=c2VjcmV0; ",
+      "Endpoint=https://contoso.communication.azure.com;AccessKey=c2VjcmV0",
+    ]) {
+      expect(resources({ ACS_CONNECTION_STRING: form })).toEqual(plain);
+    }
+    const id = guid(1);
+    const withId = resources({ ...acs, ACS_RESOURCE_ID: id.toUpperCase(), ACS_RATE_LIMIT: "5" });
+    expect(withId).toMatchObject([{ resourceId: id, issuances: 5 }]);
+    const fields = { ACS_CONNECTION_STRING: `${acs.ACS_CONNECTION_STRING} resource-id=${id} rate-limit=5` };
+    expect(resources(fields)).toEqual(withId);
+    expect(resources({ ...fields, ACS_RESOURCE_ID: id })).toEqual(withId);
+  });
+
+  it.each([
+    [{ ACS_CONNECTION_STRING: `${a},${a.replace(guid(1), guid(2))}` }, "twice: use one key, or Entra."],
+    [
+      { ACS_CONNECTION_STRING: `${a},${b.replace(guid(2), guid(1))}` },
+      `two resources the resource-id ${guid(1)}`,
+    ],
+    [
+      { ACS_CONNECTION_STRING: `${a},${b.replace(/ res.*/, "")}` },
+      "ACS_CONNECTION_STRING must give a resource-id=… to each of several resources, and has none for b.communication.azure.com:",
+    ],
+    [
+      { ACS_CONNECTION_STRING: a, ACS_ENDPOINT: "https://c.communication.azure.com" },
+      "ACS_ENDPOINT must give a resource-id=… to each of several resources, and has none for c.communication.azure.com:",
+    ],
+    [
+      { ACS_CONNECTION_STRING: `${a},${b}`, ACS_RESOURCE_ID: guid(1) },
+      "ACS_RESOURCE_ID must not be set with several resources",
+    ],
+    [
+      { ACS_CONNECTION_STRING: a, ACS_RESOURCE_ID: guid(2) },
+      "ACS_RESOURCE_ID must be what resource-id= says",
+    ],
+    [{ ACS_CONNECTION_STRING: `${a} weight=0,${b} weight=0` }, "some resource a weight above 0"],
+    [
+      { ACS_CONNECTION_STRING: `${a} weight=1001` },
+      "must give a.communication.azure.com a weight from 0 to 1000",
+    ],
+    [
+      { ACS_CONNECTION_STRING: `${a} rate-limit=0` },
+      "a.communication.azure.com a rate-limit from 1 to 1000000",
+    ],
+    [{ ACS_CONNECTION_STRING: `${a}x` }, "a.communication.azure.com a resource-id that is its immutable id"],
+    [{ ACS_CONNECTION_STRING: `${a} wieght=1` }, "each followed by weight=…, resource-id=… or rate-limit=…"],
+    [{ ACS_CONNECTION_STRING: `${a}\nendpoint=nowhere;accesskey=c2VjcmV0` }, "must look like endpoint="],
+    [{ ACS_ENDPOINT: " , " }, "ACS_ENDPOINT must look like https://"],
+  ] as [Environment, string][])("are refused in one readable message: %j", (environment, problem) => {
+    const problems = problemsOf(environment);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(problem);
+    expect(problems[0]).not.toMatch(/c2VjcmV0|YW5vdGhlcg/);
+  });
+
+  it("are all shown, their keys as fingerprints", () => {
+    const config = loadConfig({ ACS_CONNECTION_STRING: `${a},${b} weight=2`, ACS_ENDPOINT: "" });
+    const shown = describeConfig(config);
+    expect(shown).toMatchObject({
+      acs: {
+        resources: [
+          { endpoint: "https://a.communication.azure.com", resourceId: guid(1), weight: 1 },
+          { accessKey: expect.stringMatching(/^sha256:[0-9a-f]{8}…$/), resourceId: guid(2), weight: 2 },
+        ],
+      },
+    });
+    expect(JSON.stringify(shown)).not.toMatch(/c2VjcmV0|YW5vdGhlcg/);
+  });
+
+  it("have no emulator's key among them in production, and no plain http", () => {
+    const production = { NODE_ENV: "production", API_KEYS: `backend:${hash} rights=all` };
+    const emulated = `endpoint=https://e/;accesskey=${developmentAccessKey} resource-id=${guid(3)}`;
+    expect(problemsOf({ ...production, ACS_CONNECTION_STRING: `${a},${emulated}` })).toEqual([
+      "ACS_CONNECTION_STRING has the emulator's published access key, which production refuses.",
+    ]);
+    const plain = b.replace("https://b.communication.azure.com", "http://127.0.0.1:1");
+    expect(problemsOf({ ...production, ACS_CONNECTION_STRING: `${a},${plain}` })).toEqual([
+      "ACS_CONNECTION_STRING must have an https endpoint in production.",
+    ]);
+  });
 });
 
 it("takes an empty variable for one that is not set", () => {
@@ -71,7 +188,10 @@ describe("refuses, naming the variable and saying what it wants", () => {
     [{ BODY_LIMIT_BYTES: "1" }, "BODY_LIMIT_BYTES must be a whole number"],
     [{ EXPLORER: "yes" }, "EXPLORER must be true or false."],
     [{ LOG_LEVEL: "loud" }, "LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent."],
-    [{ ACS_ENDPOINT: "https://contoso.communication.azure.com" }, "must not both be set"],
+    [
+      { ACS_ENDPOINT: "https://contoso.communication.azure.com" },
+      "ACS_CONNECTION_STRING and ACS_ENDPOINT must not name https://contoso.communication.azure.com twice",
+    ],
     [{ METRICS_PORT: "4000" }, "METRICS_PORT must be another port than PORT"],
     [{ PORT: "9464", METRICS_PORT: "9464" }, "METRICS_PORT must be another port than PORT"],
     [{ METRICS_HOST: "127.0.0.1" }, "METRICS_PORT must be set with METRICS_HOST."],
@@ -118,7 +238,7 @@ it("lists every problem in one message, and no secret in it", () => {
 it("tells what contradicts beside what is malformed, and calls nothing missing that is there", () => {
   expect(problemsOf({ NODE_ENV: "production", PORT: "x", ACS_ENDPOINT: "nowhere" })).toEqual([
     "PORT must be a whole number from 0 to 65535.",
-    "ACS_ENDPOINT must look like https://<resource>.communication.azure.com.",
+    "ACS_ENDPOINT must look like https://<resource>.communication.azure.com; several separated by commas, each followed by weight=…, resource-id=… or rate-limit=… if it needs them.",
     "API_KEYS, API_KEYS_FILE or OIDC_ISSUERS must be set in production: who may call? `acs-token-gateway keys new-api-key <name>` makes an API key.",
   ]);
 });

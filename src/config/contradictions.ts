@@ -1,6 +1,6 @@
 /** Values that are fine alone and wrong together. */
 import { createHash } from "node:crypto";
-import { isLoopback } from "./values";
+import type { NamedResource } from "./acs-resources";
 import { isProduction, type Variables } from "./variables";
 
 /** SHA-256 of the access keys that the bundled emulator publishes, which protect nothing. */
@@ -12,14 +12,11 @@ const emulatorKeyHashes = new Set([
 /** What is wrong, in sentences that begin with the variables' names. */
 export function contradictions(v: Variables): string[] {
   const problems: string[] = [];
-  const acs = v.ACS_CONNECTION_STRING;
-  if (acs && v.ACS_ENDPOINT !== undefined) {
-    problems.push("ACS_CONNECTION_STRING and ACS_ENDPOINT must not both be set: use a key, or Entra.");
-  }
-  if (!acs && v.ACS_ENDPOINT === undefined) {
+  if (!v.ACS_CONNECTION_STRING && !v.ACS_ENDPOINT) {
     problems.push("ACS_CONNECTION_STRING or ACS_ENDPOINT must be set: which ACS resource issues the tokens?");
+  } else {
+    problems.push(...resourceProblems(v));
   }
-  if (acs) problems.push(...endpointProblems(acs.endpoint));
   if (v.TOKEN_ENCRYPTION_KEYS && v.TOKEN_ENCRYPTION_KEYS_FILE) {
     problems.push("TOKEN_ENCRYPTION_KEYS and TOKEN_ENCRYPTION_KEYS_FILE must not both be set.");
   }
@@ -41,24 +38,63 @@ export function contradictions(v: Variables): string[] {
   return isProduction(v) ? [...problems, ...productionProblems(v)] : problems;
 }
 
-function endpointProblems(endpoint: URL): string[] {
+function resourceProblems(v: Variables): string[] {
+  const byKey = v.ACS_CONNECTION_STRING ?? [];
+  const byEntra = v.ACS_ENDPOINT ?? [];
+  const all = [...byKey, ...byEntra];
+  const givers = [byKey.length > 0 ? "ACS_CONNECTION_STRING" : "", byEntra.length > 0 ? "ACS_ENDPOINT" : ""]
+    .filter((name) => name !== "")
+    .join(" and ");
+  const twice = repeated(all.map(({ endpoint }) => endpoint));
+  if (twice !== undefined) return [`${givers} must not name ${twice} twice: use one key, or Entra.`];
   const problems: string[] = [];
-  if (endpoint.pathname !== "/") problems.push("ACS_CONNECTION_STRING must have an endpoint without a path.");
-  const plain = endpoint.protocol === "http:" && isLoopback(endpoint);
-  if (endpoint.protocol !== "https:" && !plain) {
+  const sameId = repeated(all.flatMap(({ resourceId }) => resourceId ?? []));
+  if (sameId !== undefined) problems.push(`${givers} must not give two resources the resource-id ${sameId}.`);
+  if (all.every(({ weight }) => weight === 0)) {
+    problems.push(`${givers} must give some resource a weight above 0: nobody could get a new identity.`);
+  }
+  return [...problems, ...(all.length > 1 ? withoutId(v, byKey, byEntra) : oneId(v, all))];
+}
+
+/** With several resources it is the id alone that tells whose an identity is, at every gateway and from its start. */
+function withoutId(
+  v: Variables,
+  byKey: readonly NamedResource[],
+  byEntra: readonly NamedResource[],
+): string[] {
+  const problems: string[] = [];
+  if (v.ACS_RESOURCE_ID !== undefined) {
+    problems.push("ACS_RESOURCE_ID must not be set with several resources: give each its resource-id=….");
+  }
+  for (const [name, resources] of [
+    ["ACS_CONNECTION_STRING", byKey],
+    ["ACS_ENDPOINT", byEntra],
+  ] as const) {
+    const missing = resources.filter(({ resourceId }) => resourceId === undefined);
+    if (missing.length === 0) continue;
     problems.push(
-      "ACS_CONNECTION_STRING must have an https endpoint; http is for an emulator on this machine (127.0.0.1, localhost, [::1]).",
+      `${name} must give a resource-id=… to each of several resources, and has none for ${missing.map(({ endpoint }) => new URL(endpoint).host).join(", ")}: \`acs-token-gateway resource-id\` tells them, and so does \`az communication show --query immutableResourceId\`.`,
     );
   }
   return problems;
 }
 
+function oneId({ ACS_RESOURCE_ID: id }: Variables, [only]: readonly NamedResource[]): string[] {
+  if (id === undefined || only?.resourceId === undefined || only.resourceId === id.toLowerCase()) return [];
+  return ["ACS_RESOURCE_ID must be what resource-id= says, if both are given."];
+}
+
+function repeated(values: readonly string[]): string | undefined {
+  return values.find((value, index) => values.indexOf(value) < index);
+}
+
 function productionProblems(v: Variables): string[] {
   const problems: string[] = [];
-  const acs = v.ACS_CONNECTION_STRING;
-  if (acs && emulatorKeyHashes.has(createHash("sha256").update(acs.accessKey).digest("hex"))) {
+  const byKey = v.ACS_CONNECTION_STRING ?? [];
+  const hashes = byKey.map(({ accessKey = "" }) => createHash("sha256").update(accessKey).digest("hex"));
+  if (hashes.some((hash) => emulatorKeyHashes.has(hash))) {
     problems.push("ACS_CONNECTION_STRING has the emulator's published access key, which production refuses.");
-  } else if (acs?.endpoint.protocol === "http:") {
+  } else if (byKey.some(({ endpoint }) => endpoint.startsWith("http:"))) {
     problems.push("ACS_CONNECTION_STRING must have an https endpoint in production.");
   }
   if (!v.API_KEYS && !v.API_KEYS_FILE && !v.OIDC_ISSUERS) {

@@ -1,6 +1,6 @@
 /** The configuration in effect as an operator may see it. */
 import { createHash } from "node:crypto";
-import type { Config } from "../config";
+import type { AcsResource, Config } from "../config";
 import type { ApiKey } from "../services/access/api-key";
 import { addressText } from "../services/redis/redis-address";
 
@@ -8,7 +8,7 @@ import { addressText } from "../services/redis/redis-address";
 export function describeConfig(config: Config): Record<string, unknown> {
   return {
     ...config,
-    acs: { ...config.acs, accessKey: config.acs.accessKey ? fingerprint(config.acs.accessKey) : "Entra" },
+    acs: { ...config.acs, resources: config.acs.resources.map(describeResource) },
     redis: config.redis && { ...config.redis, ...describeRedis(config.redis) },
     tokens: {
       ...config.tokens,
@@ -28,6 +28,14 @@ export function describeConfig(config: Config): Record<string, unknown> {
       endpoint: withoutCredentials(config.tracing.endpoint),
       headers: Object.fromEntries(Object.keys(config.tracing.headers).map((name) => [name, "set"])),
     },
+  };
+}
+
+function describeResource({ accessKey, resourceId, ...resource }: AcsResource) {
+  return {
+    ...resource,
+    accessKey: accessKey === undefined ? "Entra" : fingerprint(accessKey),
+    resourceId: resourceId ?? "learned",
   };
 }
 

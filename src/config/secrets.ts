@@ -5,7 +5,7 @@ import type { Config } from "../config";
 export function secretsIn({ acs, redis, tokens, access, directory }: Config): string[] {
   const { databaseUrl } = directory ?? {};
   const passwords = [
-    acs.accessKey,
+    ...acs.resources.map(({ accessKey }) => accessKey),
     redis?.address.password,
     redis?.sentinelPassword,
     access.developmentKey,

@@ -7,6 +7,7 @@ import { parseOidcIssuers } from "../services/access/oidc-issuer";
 import { parseRedisUrl, redisUrlForms } from "../services/redis/redis-address";
 import { parseEncryptionKeys } from "../services/tokens/encryption-keys";
 import { readMeaning, type Meaning } from "../services/watched-file";
+import { parseConnectionStrings, parseEndpoints } from "./acs-resources";
 
 export const wholeNumber = (min: number, max: number) =>
   z
@@ -19,20 +20,7 @@ export const yesOrNo = z
   .enum(["true", "false"], "must be true or false")
   .transform((value) => value === "true");
 
-export const connectionString = z.string().transform((value, context) => {
-  const match = /^\s*endpoint=(.+?);\s*accesskey=([^;]+);?\s*$/i.exec(value);
-  const endpoint = match?.[1] && URL.canParse(match[1]) ? new URL(match[1]) : undefined;
-  const key = match?.[2]?.trim();
-  if (!endpoint || !key || !isBase64(key)) {
-    // The value holds a key, so the message must not repeat any of it.
-    context.addIssue(
-      "must look like endpoint=https://<resource>.communication.azure.com/;accesskey=<base64 key>",
-    );
-    return z.NEVER;
-  }
-  return { endpoint, accessKey: key };
-});
-
+/** A URL of one of these protocols; `example` shows what one looks like. */
 export const url = (protocols: readonly string[], example: string) =>
   z
     .string()
@@ -85,6 +73,10 @@ export const apiKeysFile = z.string().transform((value, context) => {
 });
 
 export const oidcIssuers = through(parseOidcIssuers);
+
+export const connectionStrings = through(parseConnectionStrings);
+
+export const acsEndpoints = through(parseEndpoints);
 
 export const databaseUrl = z.string().refine((value) => {
   if (!URL.canParse(value)) return false;
@@ -164,15 +156,6 @@ export const ratio = z
   .string()
   .refine((value) => /^(0|1|[01]?\.\d+)$/.test(value) && Number(value) <= 1, "must be a number from 0 to 1")
   .transform(Number);
-
-/** Whether an endpoint is on this machine. */
-export function isLoopback(endpoint: URL): boolean {
-  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(endpoint.hostname);
-}
-
-function isBase64(value: string): boolean {
-  return /^[A-Za-z0-9+/]+={0,2}$/.test(value) && value.length % 4 === 0;
-}
 
 function list(value: string): string[] {
   return value

@@ -4,11 +4,13 @@ import { defaultIssuances } from "../services/azure/upstream-operation";
 import { logLevels } from "../services/telemetry/logger";
 import { loggedRequests } from "../services/telemetry/request-log";
 import { defaultRatio, otlpProtocols, samplerNames } from "../services/telemetry/tracing";
+import { maxRateLimit } from "./acs-resources";
 import {
+  acsEndpoints,
   apiKeys,
   apiKeysFile,
   auditLog,
-  connectionString,
+  connectionStrings,
   databaseUrl,
   encryptionKeys,
   encryptionKeysFile,
@@ -45,21 +47,21 @@ export const variables = z.object({
       "a second port, plain HTTP, that serves `/metrics` and `/health` without credentials: for a network that only scrapers and probes are in. Without it `/metrics` is on `PORT` alone, for [operators](operations.md#scraping)",
     ),
   METRICS_HOST: z.string().min(1).optional().describe("address to listen on for `METRICS_PORT`"),
-  ACS_CONNECTION_STRING: connectionString
+  ACS_CONNECTION_STRING: connectionStrings
     .optional()
     .describe(
-      "the resource with its access key: `endpoint=https://<resource>.communication.azure.com/;accesskey=…`. Plain http for this machine only, and never in production",
+      "the resource with its access key: `endpoint=https://<resource>.communication.azure.com/;accesskey=…`, [several](#several-resources) separated by commas. Plain http for this machine only, and never in production",
     ),
-  ACS_ENDPOINT: url(["https:"], "https://<resource>.communication.azure.com")
+  ACS_ENDPOINT: acsEndpoints
     .optional()
     .describe(
-      "the resource's https endpoint, used with Entra credentials: `DefaultAzureCredential` reads its own variables, such as `AZURE_CLIENT_ID`",
+      "the resource's https endpoint, used with Entra credentials, [several](#several-resources) separated by commas: `DefaultAzureCredential` reads its own variables, such as `AZURE_CLIENT_ID`",
     ),
   ACS_RESOURCE_ID: z
     .uuid("must be the resource's immutable id, a GUID")
     .optional()
     .describe(
-      "the resource's immutable id (a GUID): identities of other resources are refused without asking Azure, from the first request on",
+      "the immutable id (a GUID) of the one resource: identities of other resources are refused without asking Azure, from the first request on",
     ),
   // A revocation that dies half way must stay pending for longer than itself and an issuance: one minute in all.
   ACS_TIMEOUT_MS: wholeNumber(1_000, 20_000)
@@ -68,17 +70,17 @@ export const variables = z.object({
   ACS_MAX_CONNECTIONS: wholeNumber(1, 1_000)
     .default(100)
     .describe(
-      "connections to Azure at once, 1 to 1000; each operation uses half of them at most, so that one that hangs leaves some to the others",
+      "connections to a resource at once, 1 to 1000; each operation uses half of them at most, so that one that hangs leaves some to the others",
     ),
-  ACS_RATE_LIMIT: wholeNumber(1, 1_000_000)
+  ACS_RATE_LIMIT: wholeNumber(1, maxRateLimit)
     .default(defaultIssuances)
     .describe(
-      "issuances that Azure allows the resource in 30 seconds (it raises the limit on request), 1 to 1000000; the other operations' limits are taken in proportion",
+      "issuances that Azure allows a resource in 30 seconds (it raises the limit on request), 1 to 1000000; the other operations' limits are taken in proportion",
     ),
   REPLICAS: wholeNumber(1, 1_000)
     .default(3)
     .describe(
-      "how many gateways share the resource, 1 to 1000: while Redis is away each keeps to its share of the limit",
+      "how many gateways share the resources, 1 to 1000: while Redis is away each keeps to its share of the limits",
     ),
   REDIS_URL: redisUrl
     .optional()

@@ -45,7 +45,7 @@ function assignments({ text }: Block, isShell: boolean): Environment {
   const found = isShell
     ? text.replaceAll("\\\n", " ").matchAll(/(?:^|\s)([A-Z][A-Z0-9_]*)=('[^']*'|"[^"]*"|[^\s'"]+)/gm)
     : text.matchAll(/^([A-Z][A-Z0-9_]*)=(.*)$/gm);
-  const all = [...found].map(([, name = "", value = ""]) => [name, value.replace(/^(['"])(.*)\1$/, "$2")]);
+  const all = [...found].map(([, name = "", value = ""]) => [name, value.replace(/^(['"])([^]*)\1$/, "$2")]);
   return Object.fromEntries(all) as Environment;
 }
 
@@ -90,7 +90,9 @@ describe.each(recipes)("%s", (recipe) => {
       const commands = [...text.matchAll(/npx acs-token-gateway (\S+)/g)].map(([, command = ""]) => command);
       expect([
         where,
-        commands.filter((each) => !["keys", "check", "doctor", "start", "schema"].includes(each)),
+        commands.filter(
+          (each) => !["keys", "check", "doctor", "resource-id", "start", "schema"].includes(each),
+        ),
       ]).toEqual([where, []]);
     }
   });

@@ -89,7 +89,7 @@ export async function startReplica(
   );
   // Callers wait for less than Azure is listened to.
   const hurried: IdentityProvider = {
-    credentialFingerprint: azure.credentialFingerprint,
+    credentialOf: () => azure.credentialOf(),
     deadlineMs: options.deadlineMs ?? deadlineMs,
     createIdentity: (...args) => azure.createIdentity(...args),
     issueToken: (...args) => azure.issueToken(...args),

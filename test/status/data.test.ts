@@ -20,7 +20,9 @@ const keys = [`operator:${hashApiKey(operatorKey).toString("hex")} rights=gatewa
 keys.push(`backend:${hashApiKey(otherKey).toString("hex")} rights=token:issue:any`);
 
 let world: World;
-afterEach(() => world[Symbol.asyncDispose]());
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
+});
 
 const ask = (path: string, headers: Record<string, string> = {}, method = "GET") =>
   fetch(world.gateways[0]!.origin + path, { headers, method });

@@ -14,7 +14,9 @@ const counts = (origins: readonly string[]) =>
   Promise.all(origins.map(async (origin) => (await replicas(origin)).list.length));
 
 describe("gateways of one Redis", () => {
-  afterEach(() => world[Symbol.asyncDispose]());
+  afterEach(async () => {
+    await world[Symbol.asyncDispose]();
+  });
 
   it("see each other, add their figures up, and show who is draining until it is gone", async () => {
     world = await startBusyWorld({ redis: true, gateways: 3 });

@@ -17,6 +17,8 @@ export interface WorldOptions {
   readonly redis?: boolean;
   readonly environment?: Environment;
   readonly emulator?: EmulatorOptions;
+  /** Several ACS resources, each an emulator of its own: the fields of each one's entry, such as `weight=2`. */
+  readonly resources?: readonly string[];
   /** Parts of the gateways, beside the world's clock and events. */
   readonly parts?: Partial<Parts>;
 }
@@ -30,7 +32,10 @@ export interface RunningGateway extends Gateway {
 }
 
 export interface World extends AsyncDisposable {
+  /** The first resource. */
   readonly emulator: Emulator;
+  /** All resources, in the order of their entries. */
+  readonly emulators: readonly Emulator[];
   readonly redis: RedisServer | undefined;
   readonly clock: FakeClock;
   readonly events: RecordedEvents;
@@ -39,6 +44,32 @@ export interface World extends AsyncDisposable {
   readonly client: GraphqlClient;
   /** One more gateway in the same world. */
   addGateway(environment?: Environment): Promise<RunningGateway>;
+}
+
+/** A resource that no other of the same world is. */
+function resourceNumber(index: number) {
+  const key = (name: string) =>
+    Buffer.from(`the ${name} key of resource ${index}, of a test`).toString("base64");
+  return {
+    id: `0e0ac5e0-0000-4000-8000-${String(index).padStart(12, "0")}`,
+    primaryKey: key("primary"),
+    secondaryKey: key("secondary"),
+  };
+}
+
+/** All believe the first one's Entra. */
+function sharedEntra([first]: readonly Emulator[]) {
+  return first ? { entra: first.entra } : {};
+}
+
+/** ACS_CONNECTION_STRING for these resources, with the fields of each. */
+export function entries(emulators: readonly Emulator[], fields: readonly string[]): string {
+  return emulators
+    .map(
+      ({ connectionString, resourceId }, index) =>
+        `${connectionString} resource-id=${resourceId} ${fields[index] ?? ""}`,
+    )
+    .join(",");
 }
 
 /** Starts it all on free loopback ports; disposing of it ends it all. */
@@ -50,19 +81,32 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   try {
     const clock = new FakeClock();
     const events = recordEvents();
-    const emulator = await startEmulator({
+    const settings = {
       clock: () => clock.now(),
       clockSkewMs: Infinity,
       limits: false,
       ...options.emulator,
-    });
-    stack.push(emulator);
+    };
+    const emulators: Emulator[] = [];
+    for (const index of (options.resources ?? [""]).keys()) {
+      const emulator = await startEmulator(
+        options.resources
+          ? { ...settings, ...sharedEntra(emulators), resources: [resourceNumber(index)] }
+          : settings,
+      );
+      stack.push(emulator);
+      emulators.push(emulator);
+    }
+    const [emulator] = emulators;
+    if (!emulator) throw new Error("A world has at least one resource.");
     const redis = options.redis ? await startRedis() : undefined;
     if (redis) stack.push(redis);
     const addGateway = async (environment: Environment = {}): Promise<RunningGateway> => {
       const config = loadConfig({
         PORT: "0",
-        ACS_CONNECTION_STRING: emulator.connectionString,
+        ACS_CONNECTION_STRING: options.resources
+          ? entries(emulators, options.resources)
+          : emulator.connectionString,
         DEVELOPMENT_API_KEY: developmentKey,
         ...(redis ? { REDIS_URL: redis.url, TOKEN_ENCRYPTION_KEYS: encryptionKeys } : {}),
         ...options.environment,
@@ -84,6 +128,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     if (!first) throw new Error("A world has at least one gateway.");
     return {
       emulator,
+      emulators,
       redis,
       clock,
       events,

@@ -6,7 +6,7 @@ import {
   type CommunicationIdentityClientOptions,
 } from "@azure/communication-identity";
 import { AzureKeyCredential, type TokenCredential } from "@azure/core-auth";
-import { identityNotFound } from "../../errors";
+import { GatewayError, identityNotFound } from "../../errors";
 import type { Clock } from "../clock";
 import { resourceOf } from "../identities/identity-id";
 import type { Events } from "../telemetry/events";
@@ -16,8 +16,10 @@ import { checkedIdentityId, checkedToken } from "./answer-checks";
 import type {
   CallOptions,
   CreateOptions,
-  IdentityProvider,
   IssuedToken,
+  ProcessProvider,
+  ProviderResource,
+  ProviderState,
   TeamsUserToken,
 } from "./identity-provider";
 import { UpstreamBreaker } from "./upstream-breaker";
@@ -36,7 +38,7 @@ export interface AcsOptions {
   readonly credential: { readonly accessKey: string } | TokenCredential;
   /** Deadline of one call with all its attempts, in milliseconds. */
   readonly deadlineMs: number;
-  /** The most connections to Azure at once; each operation uses half of them at most. */
+  /** The most connections to the resource at once; each operation uses half of them at most. */
   readonly maxSockets: number;
   /** Leave connecting to the SDK, which then honours `HTTPS_PROXY`, without a bound on connections. */
   readonly throughProxy?: boolean;
@@ -53,30 +55,35 @@ const turnShare = 0.8;
 /** How long the answer of a create is listened for, in milliseconds. */
 const createPatienceMs = 60_000;
 
-/** {@link IdentityProvider} on `@azure/communication-identity`, with one long-lived client. */
-export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
+/** One resource, through `@azure/communication-identity`, with one long-lived client. */
+export class AcsIdentityProvider implements ProcessProvider {
   readonly credentialFingerprint: string;
+  /** What the resource is called in events: the host, which holds no secret. */
+  readonly name: string;
   readonly deadlineMs: number;
   private readonly client: CommunicationIdentityClient;
   private readonly agent: HttpAgent | WarmAgent;
   private readonly calls: UpstreamCalls;
   private readonly throughProxy: boolean;
+  private readonly knownResourceId: string | undefined;
   private resourceId: string | undefined;
 
   constructor(
     options: AcsOptions,
     private readonly clock: Clock,
-    events: Pick<Events, "upstreamCall" | "upstreamCircuit">,
+    private readonly events: Pick<Events, "upstreamCall" | "upstreamCircuit" | "resourceMistaken">,
     budget = new UpstreamBudget(),
   ) {
     const { endpoint, credential, deadlineMs, maxSockets, ca } = options;
     this.deadlineMs = deadlineMs;
-    this.resourceId = options.resourceId;
+    this.name = new URL(endpoint).host;
+    this.resourceId = this.knownResourceId = options.resourceId;
     this.calls = new UpstreamCalls(
       new UpstreamConnections(maxSockets),
       budget,
-      new UpstreamBreaker(events),
+      new UpstreamBreaker(this.name, events),
       clock,
+      this.name,
       events,
     );
     const secure = endpoint.startsWith("https:");
@@ -102,19 +109,20 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
     }
   }
 
-  /** Whether Azure has failed so often that calls are held back. */
-  get isFailing(): boolean {
-    return this.calls.isHeldBack;
+  get state(): ProviderState {
+    return this.calls.isHeldBack ? "failing" : "ok";
   }
 
-  /** Connects, so that the first call need not wait for it. Never rejects, and sends nothing. */
+  get resources(): readonly ProviderResource[] {
+    return [{ resource: this.calls.resource, read: () => this.calls.readings() }];
+  }
+
+  credentialOf(): string {
+    return this.credentialFingerprint;
+  }
+
   async warm(): Promise<void> {
     if (this.agent instanceof WarmAgent && !this.throughProxy) await this.agent.warm();
-  }
-
-  /** How the calls of each operation stand. Never rejects. */
-  readings(): Promise<readonly UpstreamReading[]> {
-    return this.calls.readings();
   }
 
   async createIdentity(
@@ -123,7 +131,7 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
   ): Promise<{ readonly identityId: string; readonly token?: IssuedToken }> {
     if (!token) {
       const identityId = await this.once("createIdentity", call, async (options) =>
-        this.named(await this.client.createUser(options), call),
+        this.named(await this.client.createUser(options), call, options),
       );
       return { identityId };
     }
@@ -133,7 +141,7 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
         tokenExpiresInMinutes: token.lifetimeMinutes,
       });
       // A 201 without `identity` makes the SDK hand out nothing usable, whatever its types say.
-      const identityId = this.named((answer as { user?: NamedUser }).user, call);
+      const identityId = await this.named((answer as { user?: NamedUser }).user, call, options);
       return { identityId, token: checkedToken(answer, this.clock.now(), token.lifetimeMinutes * 60_000) };
     });
   }
@@ -163,7 +171,7 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
   async deleteIdentity(identityId: string, call: CallOptions): Promise<void> {
     this.checkOwner(identityId, "input.identityId");
     try {
-      await this.calls.run("deleteIdentity", call, this.patience, (options) =>
+      await this.calls.run("deleteIdentity", call, this.patience(call), (options) =>
         this.client.deleteUser({ communicationUserId: identityId }, options),
       );
     } catch (error) {
@@ -174,7 +182,7 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
 
   async exchangeTeamsToken(teams: TeamsUserToken, call: CallOptions): Promise<IssuedToken> {
     return this.calls
-      .run("exchangeTeamsToken", call, this.patience, async (options) =>
+      .run("exchangeTeamsToken", call, this.patience(call), async (options) =>
         checkedToken(
           await this.client.getTokenForTeamsUser({ ...teams, ...options }),
           this.clock.now(),
@@ -197,25 +205,44 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
   }
 
   /** The id in an answer, for the caller and for this provider. */
-  private named(user: NamedUser | undefined, { onIdentity }: CreateOptions): string {
+  private async named(
+    user: NamedUser | undefined,
+    { onIdentity }: CreateOptions,
+    options: Parameters<Send<unknown>>[0],
+  ): Promise<string> {
     const identityId = checkedIdentityId(user?.communicationUserId);
-    this.resourceId ??= resourceOf(identityId);
+    const named = resourceOf(identityId);
+    if (this.knownResourceId !== undefined && named !== this.knownResourceId) {
+      this.events.resourceMistaken({ resource: this.name, configured: this.knownResourceId, named });
+      // By its id nobody would find the way to it, not even to delete it later.
+      await this.client.deleteUser({ communicationUserId: identityId }, options).catch(() => {
+        throw new GatewayError(
+          "UPSTREAM_UNAVAILABLE",
+          "Azure Communication Services made what cannot be used.",
+        );
+      });
+      throw new GatewayError(
+        "UPSTREAM_REJECTED",
+        "The gateway is configured with a wrong resource id. Its operator finds the right one in its log.",
+      );
+    }
+    this.resourceId = named;
     onIdentity?.(identityId);
     return identityId;
   }
 
-  private get patience(): Patience {
-    const { deadlineMs } = this;
-    return { attempts: maxAttempts, deadlineMs, turnMs: deadlineMs * turnShare };
+  private patience({ turnMs = Infinity, deadlineMs = Infinity }: CallOptions): Patience {
+    const ms = Math.min(deadlineMs, this.deadlineMs);
+    return { attempts: maxAttempts, deadlineMs: ms, turnMs: Math.min(turnMs, ms * turnShare) };
   }
 
   /** Whoever created an identity must be told its id, so neither a deadline nor a caller that leaves cancels it. */
-  private once<T>(operation: Operation, { account, span }: CallOptions, send: Send<T>): Promise<T> {
-    const deadlineMs = Math.max(createPatienceMs, this.deadlineMs);
+  private once<T>(operation: Operation, call: CreateOptions, send: Send<T>): Promise<T> {
+    const { account, span, turnMs = Infinity } = call;
     const patience = {
       attempts: 1,
-      deadlineMs,
-      turnMs: this.deadlineMs * turnShare,
+      deadlineMs: Math.max(createPatienceMs, this.deadlineMs),
+      turnMs: Math.min(turnMs, this.deadlineMs * turnShare),
       overdueMs: this.deadlineMs,
     };
     return this.calls.run(operation, { account, span }, patience, send).catch((error: unknown) => {
@@ -224,7 +251,7 @@ export class AcsIdentityProvider implements IdentityProvider, AsyncDisposable {
   }
 
   private repeatable<T>(operation: Operation, call: CallOptions, send: Send<T>): Promise<T> {
-    return this.calls.run(operation, call, this.patience, send).catch((error: unknown) => {
+    return this.calls.run(operation, call, this.patience(call), send).catch((error: unknown) => {
       throw inOurWords(error, "input.identityId");
     });
   }

@@ -39,7 +39,11 @@ interface Circuit {
 export class UpstreamBreaker {
   private readonly circuits = new Map<Operation, Circuit>();
 
-  constructor(private readonly events: Pick<Events, "upstreamCircuit">) {}
+  constructor(
+    /** What the resource is called in events. */
+    private readonly resource: string,
+    private readonly events: Pick<Events, "upstreamCircuit">,
+  ) {}
 
   /** Whether the operation's circuit is open, or has not proved yet that it may close. */
   isOpen(operation: Operation): boolean {
@@ -104,10 +108,10 @@ export class UpstreamBreaker {
         const ms = openMs[Math.min(circuit.opened, openMs.length - 1)] ?? 0;
         circuit.opened += 1;
         circuit.openUntil = performance.now() + ms;
-        this.events.upstreamCircuit({ operation, state: "open" });
+        this.events.upstreamCircuit({ resource: this.resource, operation, state: "open" });
       } else if (state === CircuitState.Closed) {
         circuit.opened = 0;
-        this.events.upstreamCircuit({ operation, state: "closed" });
+        this.events.upstreamCircuit({ resource: this.resource, operation, state: "closed" });
       }
     });
     return circuit;

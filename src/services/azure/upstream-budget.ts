@@ -13,6 +13,8 @@ import { defaultIssuances, limitOf, limitWindowMs, type Operation } from "./upst
 
 /** What Azure allows, and with how many gateways it is shared. */
 export interface BudgetOptions {
+  /** Whose limits they are, if there may be several on one Redis: a name that all its gateways have for it. */
+  readonly resource?: string;
   /** Issuances per window; the other operations' limits are in proportion. */
   readonly issuances: number;
   /** In milliseconds. */
@@ -65,6 +67,7 @@ class OperationBudget {
   private readonly limit: number;
   private readonly share: number;
   private readonly windowMs: number;
+  private readonly name: string;
   /** Until then the shared window does not know of all that was given out. */
   private aloneUntil = -Infinity;
   /** Before then there is no turn for anybody, as far as was told: who cannot wait for it need not ask. */
@@ -73,17 +76,18 @@ class OperationBudget {
   queued = 0;
 
   constructor(
-    private readonly operation: Operation,
+    operation: Operation,
     options: BudgetOptions,
     redis: Pick<RedisConnection, "script" | "pairScript"> | undefined,
     private readonly events: Pick<Events, "budgetUnavailable"> | undefined,
   ) {
     this.windowMs = Math.ceil(options.windowMs * margin);
+    this.name = options.resource === undefined ? operation : `${options.resource}:${operation}`;
     this.limit = limitOf(operation, options.issuances);
     this.share = Math.max(1, Math.floor(this.limit / (redis ? options.replicas : 1)));
     this.own = new SlidingWindow(this.windowMs, this.limit);
     this.shared = redis && new SharedWindow(redis, this.windowMs);
-    this.shares = new UpstreamShares(operation, this.limit, this.windowMs, options.replicas, this.shared);
+    this.shares = new UpstreamShares(this.name, this.limit, this.windowMs, options.replicas, this.shared);
   }
 
   /** How it stands, of all gateways while Redis can be asked. Never rejects. */
@@ -92,7 +96,7 @@ class OperationBudget {
     const shared =
       performance.now() < this.aloneUntil
         ? undefined
-        : await this.shared?.used(this.operation).catch(() => undefined);
+        : await this.shared?.used(this.name).catch(() => undefined);
     const [limit, used] =
       shared === undefined ? [this.share, this.own.used(performance.now())] : [this.limit, shared];
     return { limit, remaining: Math.max(0, limit - used), queued };
@@ -192,7 +196,7 @@ class OperationBudget {
     for (const end = performance.now() + patienceMs; ;) {
       try {
         const limit = background ? Math.max(1, Math.floor(this.limit / 2)) : this.limit;
-        return await this.shared?.reserve(this.operation, { limit, patienceMs, span });
+        return await this.shared?.reserve(this.name, { limit, patienceMs, span });
       } catch (error) {
         const reason = reasonOf(error);
         // Redis may have given the turn, and too late said so: to take one of our own as well would be one too many.

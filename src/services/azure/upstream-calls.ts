@@ -47,6 +47,8 @@ export class UpstreamCalls {
     private readonly budget: UpstreamBudget,
     private readonly breaker: UpstreamBreaker,
     private readonly clock: Clock,
+    /** What the resource is called in events. */
+    readonly resource: string,
     private readonly events: Pick<Events, "upstreamCall">,
   ) {}
 
@@ -81,11 +83,13 @@ export class UpstreamCalls {
         const patienceMs = leftMs();
         const request = { patienceMs, signal: cancel, background, account: account?.id, span };
         using pass = await this.budget.turn(operation, request);
-        return await this.connections.run(operation, cancel, () =>
+        const work = () =>
           this.watched(operation, patience.overdueMs, () =>
             this.attempt({ operation, attempt, attemptMs, cancel, caller: call.signal, pass, span }, send),
-          ),
-        );
+          );
+        // What must not be repeated is not sent so late that nobody waits for it any more.
+        const waitMs = patience.attempts === 1 ? leftMs() : Infinity;
+        return await this.connections.run(operation, cancel, work, waitMs);
       } catch (error) {
         // A retry that was not let through adds nothing to what the attempt before it has told.
         if (error instanceof GatewayError) throw last ?? error;
@@ -137,7 +141,8 @@ export class UpstreamCalls {
       using patience = startDeadline(attemptMs, cancel);
       const answer = await send(azureCallOptions(patience.signal, span));
       pass.answered();
-      this.events.upstreamCall({ operation, attempt, outcome: "ok", durationMs: durationMs() });
+      const { resource } = this;
+      this.events.upstreamCall({ resource, operation, attempt, outcome: "ok", durationMs: durationMs() });
       return answer;
     } catch (error) {
       const failure = this.failure(error, caller);
@@ -151,6 +156,7 @@ export class UpstreamCalls {
   private tell(operation: Operation, attempt: number, durationMs: number, failure: UpstreamFailure): void {
     const { status, code, requestId, cancelled } = failure;
     this.events.upstreamCall({
+      resource: this.resource,
       operation,
       attempt,
       outcome: "failed",

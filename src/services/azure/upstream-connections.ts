@@ -1,4 +1,6 @@
 /** Lets as many requests go out at once as there are connections; the others queue here. */
+import { startDeadline } from "../deadline";
+import { NothingSent } from "./upstream-error";
 import type { Operation } from "./upstream-operation";
 
 /**
@@ -13,9 +15,30 @@ export class UpstreamConnections {
     this.all = new Places(connections);
   }
 
-  /** Runs `work` when a connection is free. Rejects with the signal's reason when it aborts before. */
-  run<T>(operation: Operation, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    return this.placesOf(operation).run(signal, () => this.all.run(signal, work));
+  /**
+   * Runs `work` when a connection is free. Rejects with the signal's reason when it aborts before, or with
+   * {@link NothingSent} when none is free in `patienceMs`.
+   */
+  async run<T>(
+    operation: Operation,
+    signal: AbortSignal,
+    work: () => Promise<T>,
+    patienceMs = Infinity,
+  ): Promise<T> {
+    const places = this.placesOf(operation);
+    if (patienceMs === Infinity) return places.run(signal, () => this.all.run(signal, work));
+    using patience = startDeadline(patienceMs, signal);
+    const wait = patience.signal;
+    const had = { place: false };
+    const begin = () => {
+      had.place = true;
+      return work();
+    };
+    try {
+      return await places.run(wait, () => this.all.run(wait, begin));
+    } catch (error) {
+      throw had.place || signal.aborted || !wait.aborted ? error : allBusy();
+    }
   }
 
   /** Half of the connections at most, so that an operation whose answers hang leaves some to the others. */
@@ -29,6 +52,14 @@ export class UpstreamConnections {
     }
     return places;
   }
+}
+
+function allBusy(): NothingSent {
+  return new NothingSent(
+    "UPSTREAM_UNAVAILABLE",
+    "Every connection to Azure Communication Services is waiting for an answer. Try again later.",
+    { retryAfterSeconds: 1 },
+  );
 }
 
 interface Waiting {

@@ -18,6 +18,16 @@ export function resourceOf(identityId: string): string | undefined {
   return pattern.exec(identityId)?.[1];
 }
 
+/**
+ * What stands in the resource's place in `id`, without a look at the rest: quick enough for every token that is served.
+ * Good to find a resource with, not to say that the id is one.
+ */
+export function resourcePart(id: string): string {
+  // After the second colon; no prefix has its first one later.
+  const start = id.indexOf(":", 2) + 1;
+  return id.slice(start, start + 36);
+}
+
 /** Throws `BAD_USER_INPUT` unless `id` has the form of an ACS identity's id. */
 export function checkIdentityId(id: string, argument: string): string {
   if (!isIdentityId(id)) {

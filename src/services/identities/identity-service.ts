@@ -1,6 +1,8 @@
 /** Makes and deletes identities; a deletion is a revocation first. */
 import { badInput, GatewayError } from "../../errors";
+import { CreateTries } from "../azure/create-tries";
 import type { CallOptions, IdentityProvider } from "../azure/identity-provider";
+import { mostHopeful } from "../azure/made-nothing";
 import type { Events } from "../telemetry/events";
 import { canonicalScopes, checkLifetime, lifetimeMinutes as lifetimes } from "../tokens/token-key";
 import type { TokenScope } from "../tokens/token-scope";
@@ -54,6 +56,11 @@ interface TokenWish {
   readonly lifetimeMinutes: number;
 }
 
+/** The share of the time left after which a resource that has not answered is left for another one. */
+const patienceShare = 0.45;
+/** The least share of the deadline that is worth to begin with another one. */
+const leastShare = 0.1;
+
 /** The life of identities. */
 export class IdentityService {
   constructor(
@@ -69,18 +76,42 @@ export class IdentityService {
    */
   async create(wanted: NewIdentity, call: CreateCall): Promise<CreatedIdentity> {
     const wish = tokenWish(wanted);
-    const create = await this.records.journal.begin(call.span);
-    const asked = this.ask(wish, call);
-    const outcome = await within(this.azure.deadlineMs, asked);
-    if (!outcome) {
+    const tries = new CreateTries();
+    const end = performance.now() + this.azure.deadlineMs;
+    const failures: unknown[] = [];
+    for (;;) {
+      const create = await this.records.journal.begin(call.span);
+      const asked = this.ask(wish, call, tries);
+      const outcome = await this.inTime(asked, tries, end);
+      if (outcome?.kind === "made") return this.finish(create, outcome, wish, call);
       // Azure may still answer, and what it then says is worth to be known.
       this.inBackground(asked.then((late) => this.putAside(create, late)));
-      throw notInTime();
+      failures.push(outcome?.error ?? notInTime());
+      // What one resource may have made is the journal's: another one may be asked for the caller.
+      const mayGoOn = tries.more && outcome?.kind !== "nothing" && !call.signal?.aborted;
+      if (!mayGoOn || end - performance.now() < this.azure.deadlineMs * leastShare) {
+        throw mostHopeful(failures);
+      }
     }
-    if (outcome.kind !== "made") {
-      this.inBackground(this.putAside(create, outcome));
-      throw outcome.error;
-    }
+  }
+
+  /** The outcome; undefined at the end, or when it takes so long that another resource had better be asked. */
+  private async inTime(
+    asked: Promise<CreateOutcome>,
+    tries: CreateTries,
+    end: number,
+  ): Promise<CreateOutcome | undefined> {
+    const leftMs = () => Math.max(0, end - performance.now());
+    const soon = await within(leftMs() * patienceShare, asked);
+    return soon ?? (tries.more ? undefined : within(leftMs(), asked));
+  }
+
+  private async finish(
+    create: Create,
+    outcome: CreateOutcome & { readonly kind: "made" },
+    wish: TokenWish | undefined,
+    call: CreateCall,
+  ): Promise<CreatedIdentity> {
     try {
       return await this.handOver(create, outcome, wish, call);
     } catch (error) {
@@ -103,13 +134,18 @@ export class IdentityService {
   }
 
   /** Asks Azure, whoever stops to wait for it: an id that nobody hears cannot be deleted. Never rejects. */
-  private async ask(wish: TokenWish | undefined, { account, span }: CallOptions): Promise<CreateOutcome> {
+  private async ask(
+    wish: TokenWish | undefined,
+    { account, span }: CallOptions,
+    tries: CreateTries,
+  ): Promise<CreateOutcome> {
     let named: string | undefined;
     const onIdentity = (identityId: string) => {
       named = identityId;
     };
     try {
-      const { identityId, token } = await this.azure.createIdentity(wish, { onIdentity, account, span });
+      const options = { onIdentity, account, tries, span };
+      const { identityId, token } = await this.azure.createIdentity(wish, options);
       return { kind: "made", identityId, token };
     } catch (error) {
       return failedCreate(error, named);

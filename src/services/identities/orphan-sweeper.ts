@@ -7,6 +7,7 @@ import type { Events } from "../telemetry/events";
 import { during, type Span, type SpanOptions } from "../telemetry/span";
 import { createTimings, type DueCreate } from "./create-journal";
 import type { FallbackCreateJournal } from "./fallback-create-journal";
+import { resourcePart } from "./identity-id";
 
 /** How the sweeper paces itself; times in milliseconds. */
 export interface SweepOptions {
@@ -104,18 +105,19 @@ export class OrphanSweeper implements AsyncDisposable {
   private async round(): Promise<number> {
     const { most, claimMs } = this.options;
     const due = await this.journal.takeDue(most, claimMs);
-    let azureIsAway = false;
+    /** Resources in trouble are not to be asked fifty times; the others are not to wait for them. */
+    const away = new Set<string>();
     for (const entry of due) {
       if (this.closing.signal.aborted) break;
       if (entry.identityId === undefined) await this.tellLost(entry, "answerLost");
       else if (entry.ageMs > this.options.giveUpMs) await this.tellLost(entry, "notDeleted");
       else {
-        const outcome: Deletion = azureIsAway
+        const resource = resourcePart(entry.identityId);
+        const outcome: Deletion = away.has(resource)
           ? "azureIsAway"
           : await this.deleteOrphan(entry, entry.identityId);
         if (outcome === "settled") continue;
-        // An Azure in trouble is not to be asked fifty times.
-        azureIsAway ||= outcome === "azureIsAway";
+        if (outcome === "azureIsAway") away.add(resource);
         await this.journal.postpone(entry, this.backoffMs(entry.attempts));
       }
     }

@@ -5,6 +5,8 @@ import type { Logger } from "./logger";
 
 /** A call to Azure that is over. */
 export interface UpstreamCall {
+  /** The resource's host. */
+  readonly resource: string;
   readonly operation: string;
   readonly outcome: "ok" | "failed";
   readonly attempt: number;
@@ -59,7 +61,17 @@ export interface Events {
   readonly createJournalUnavailable: (event: { operation: string; reason: string }) => void;
   readonly upstreamCall: (event: UpstreamCall) => void;
   /** Calls of an operation are held back from now on, or let through again. */
-  readonly upstreamCircuit: (event: { operation: string; state: "open" | "closed" }) => void;
+  readonly upstreamCircuit: (event: {
+    resource: string;
+    operation: string;
+    state: "open" | "closed";
+  }) => void;
+  /** A resource names its identities by another immutable id than the configuration gives it; what it made was deleted. */
+  readonly resourceMistaken: (event: {
+    resource: string;
+    configured: string;
+    named: string | undefined;
+  }) => void;
   /** The shared count of requests to Azure could not be asked; the gateway keeps to its share. */
   readonly budgetUnavailable: (reason: string) => void;
   /** The gateways on the same Redis do not hear of this one, nor this one of them; once per outage. */
@@ -158,6 +170,12 @@ export function createEvents(log: Logger): Events {
     },
     upstreamCircuit: (event) => {
       log[event.state === "open" ? "warn" : "info"](event, "circuit to Azure Communication Services");
+    },
+    resourceMistaken: (event) => {
+      log.error(
+        event,
+        "the resource has another immutable id than is configured; it makes no new identities",
+      );
     },
     budgetUnavailable: (reason) => {
       log[reason === "AWAY" ? "debug" : "warn"](

@@ -84,7 +84,7 @@ export class TokenService implements AsyncDisposable {
       checkIdentityId(request.identityId, "input.identityId"),
       canonicalScopes(request.scopes),
       checkLifetime(request.lifetimeMinutes),
-      this.azure.credentialFingerprint,
+      this.azure.credentialOf(request.identityId),
     );
     const began = this.flights.moment();
     let withoutStore = this.revocations.owes(key.identityId)
@@ -113,7 +113,7 @@ export class TokenService implements AsyncDisposable {
     issued: IssuedToken,
     span?: Span,
   ): Promise<void> {
-    const key = tokenKey(identityId, scopes, lifetimeMinutes, this.azure.credentialFingerprint);
+    const key = tokenKey(identityId, scopes, lifetimeMinutes, this.azure.credentialOf(identityId));
     await this.issuance.remember(key, issued, span);
   }
 
@@ -153,14 +153,12 @@ export class TokenService implements AsyncDisposable {
   /** What is cached for each identity, in the order asked for; nothing while the store is away. */
   async cachedTokens(identityIds: readonly string[]): Promise<CachedTokenSummary[][]> {
     const lists = await this.store.ask("list", (store) => store.list(identityIds));
-    return identityIds.map((_, index) =>
-      (lists?.value[index] ?? [])
-        .filter(
-          ({ key, value }) =>
-            key.credential === this.azure.credentialFingerprint && this.issuance.isFresh(value),
-        )
-        .map(({ value: { scopes, expiresOn } }) => ({ scopes, expiresOn })),
-    );
+    return identityIds.map((identityId, index) => {
+      const credential = this.azure.credentialOf(identityId);
+      return (lists?.value[index] ?? [])
+        .filter(({ key, value }) => key.credential === credential && this.issuance.isFresh(value))
+        .map(({ value: { scopes, expiresOn } }) => ({ scopes, expiresOn }));
+    });
   }
 
   /** Exchanges a Teams user's Entra token. Never cached: what it answers with belongs to that one Entra token. */

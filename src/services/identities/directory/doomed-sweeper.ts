@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { GatewayError } from "../../../errors";
 import type { Events } from "../../telemetry/events";
+import { resourcePart } from "../identity-id";
 import type { Doomed, IdentityDirectory } from "./identity-directory";
 
 /** How the sweeper paces itself; times in milliseconds. */
@@ -47,12 +48,15 @@ export class DoomedSweeper implements AsyncDisposable {
     const { most, retryMs } = this.options;
     await this.directory.doomExpired(most);
     let deleted = 0;
+    /** Resources in trouble are not to be asked fifty times; the others are not to wait for them. */
+    const away = new Set<string>();
     for (const doomed of await this.directory.takeDoomed(most, retryMs)) {
       if (this.closed) break;
+      const resource = resourcePart(doomed.identityId);
+      if (away.has(resource)) continue;
       const outcome = await this.delete(doomed);
       if (outcome === "ok") deleted += 1;
-      // An Azure in trouble is not to be asked fifty times.
-      else if (outcome !== "IDENTITY_NOT_FOUND") break;
+      else if (outcome !== "IDENTITY_NOT_FOUND") away.add(resource);
     }
     return deleted;
   }

@@ -2,7 +2,7 @@
 import type { Events, UpstreamCall } from "../events";
 import type { Metrics, UpstreamOutcome } from "./metrics";
 
-/** The same events, counted. Calls to Azure are not among them: {@link countedCalls} knows of which resource they are. */
+/** The same events, counted. */
 export function countedEvents(events: Events, metrics: Metrics): Events {
   return {
     ...events,
@@ -45,6 +45,11 @@ export function countedEvents(events: Events, metrics: Metrics): Events {
     createJournalUnavailable: (event) => {
       metrics.dependencyFailed("create_journal");
       events.createJournalUnavailable(event);
+    },
+    upstreamCall: (event) => {
+      const { resource, operation, durationMs } = event;
+      metrics.upstreamCall(resource, operation, outcomeOf(event), durationMs / 1_000);
+      events.upstreamCall(event);
     },
     budgetUnavailable: (reason) => {
       metrics.dependencyFailed("budget");
@@ -94,17 +99,6 @@ export function countedEvents(events: Events, metrics: Metrics): Events {
     internalError: (error) => {
       metrics.internalError();
       return events.internalError(error);
-    },
-  };
-}
-
-/** The events of one ACS resource, with its calls counted under its host. */
-export function countedCalls(events: Events, metrics: Metrics, resource: string): Events {
-  return {
-    ...events,
-    upstreamCall: (event) => {
-      metrics.upstreamCall(resource, event.operation, outcomeOf(event), event.durationMs / 1_000);
-      events.upstreamCall(event);
     },
   };
 }
