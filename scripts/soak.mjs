@@ -1,4 +1,4 @@
-/** `npm run soak -- --minutes N [--topology standalone|sentinel|cluster] [--seed S] [--report FILE]`: a long history under faults. */
+/** `npm run soak -- --minutes N [--topology standalone|sentinel|cluster] [--seed S] [--think MS] [--report FILE]`: a long history under faults. */
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { ensureBuilt } from "./lib/build.mjs";
@@ -15,6 +15,7 @@ function optionsOf(args) {
     minutes: { ...text, default: "1" },
     topology: { ...text, default: "standalone" },
     seed: text,
+    think: text,
     report: text,
   };
   try {
@@ -43,6 +44,7 @@ await main(async (args) => {
       SOAK_MINUTES: String(minutes),
       SOAK_TOPOLOGY: values.topology,
       ...(values.seed === undefined ? {} : { SEED: values.seed }),
+      ...(values.think === undefined ? {} : { SOAK_THINK_MS: values.think }),
       ...(values.report === undefined ? {} : { SOAK_REPORT: resolve(values.report) }),
     },
   });

@@ -23,7 +23,7 @@ it(`keeps its promise for ${minutes} minutes on ${topology} (SEED=${seed})`, asy
     seed,
     ms: minutes * 60_000,
     progress: tell,
-    workload: { thinkMs: 60 },
+    workload: { thinkMs: Number(process.env.SOAK_THINK_MS ?? 60) },
   });
   const { violations, ...figures } = report;
   const text = JSON.stringify({ ...figures, violations: violations.length }, null, 2);
