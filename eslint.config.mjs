@@ -111,6 +111,7 @@ const inServices = [
 /** They own their agents, and make no request of their own with them. */
 const withOwnConnections = new Set([
   "src/services/azure/acs-identity-provider.ts",
+  "src/services/azure/acs-probe.ts",
   "src/services/telemetry/span-outlet.ts",
 ]);
 const inAzureRoom = inServices.filter((wall) => wall !== walls.http);

@@ -179,7 +179,7 @@ describe("the line of a request", () => {
       request,
       { ...request, traceId: "0af7651916cd43dd8448eb211c80319c" },
     ]);
-    const { id: requestId, caller: _, ...rest } = request;
+    const { id: requestId, ...rest } = request;
     const line = {
       ...rest,
       ...{ level: "info", time: "2026-01-01T00:00:00.000Z", msg: "request", requestId, durationMs: 1.23 },

@@ -193,8 +193,9 @@ it("loses no request, no identity, no revocation and no event while every gatewa
   const followed = await make();
   let [events, streams] = [0, 0];
   let current: { begun: boolean } | undefined;
+  const isOver = () => load.stopped;
   const follow = async () => {
-    for (; !load.stopped; current = undefined) {
+    for (; !isOver(); current = undefined) {
       await using stream = await openStream(client.url, headers, TokenRevokedDocument.toString(), {
         identityId: followed,
       });
@@ -206,7 +207,7 @@ it("loses no request, no identity, no revocation and no event while every gatewa
         if (!stream.completed)
           load.failures.push("subscriber: the stream ended without having been completed");
       } catch (error) {
-        if (!load.stopped) load.failures.push(`subscriber: ${(error as Error).message}`);
+        if (!isOver()) load.failures.push(`subscriber: ${(error as Error).message}`);
       }
     }
   };
@@ -250,6 +251,8 @@ it("loses no request, no identity, no revocation and no event while every gatewa
   expect(load.created.filter((id) => !alive.has(id))).toEqual([]);
   // Nobody is left in the journal, so no sweeper will take what a caller was told of for an orphan.
   const connection = new Redis(redis.url);
-  const left = await connection.hlen("acsgw:{creates}").finally(() => connection.disconnect());
+  const left = await connection.hlen("acsgw:{creates}").finally(() => {
+    connection.disconnect();
+  });
   expect(left).toBe(0);
 }, 180_000);

@@ -1,6 +1,13 @@
 /** A load balancer as an ingress is one: health checks, kept connections to each server, and no second try of anything. */
 import { once } from "node:events";
-import { Agent, createServer, request, type IncomingMessage, type ServerResponse } from "node:http";
+import {
+  Agent,
+  createServer,
+  request,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -40,11 +47,9 @@ export async function startLoadBalancer(origins: readonly string[], checkMs = 50
     }
   };
   const next = (): number => {
-    for (let tries = 0; tries < servers.length; tries++) {
-      const index = turn++ % servers.length;
-      if (servers[index]?.serving) return index;
-    }
-    return -1;
+    const first = turn++;
+    const inTurn = servers.map((_server, offset) => (first + offset) % servers.length);
+    return inTurn.find((index) => servers[index]?.serving) ?? -1;
   };
   const forward = (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const index = next();
@@ -55,11 +60,10 @@ export async function startLoadBalancer(origins: readonly string[], checkMs = 50
       return;
     }
     forwarded[index]! += 1;
-    const { connection: _, ...headers } = incoming.headers;
+    const headers = without(incoming.headers, "connection");
     const { method, url = "/" } = incoming;
     const sent = request(server.origin + url, { method, headers, agent: server.agent }, (answer) => {
-      const { connection: __, "keep-alive": ___, ...rest } = answer.headers;
-      outgoing.writeHead(answer.statusCode ?? 502, rest);
+      outgoing.writeHead(answer.statusCode ?? 502, without(answer.headers, "connection", "keep-alive"));
       answer.pipe(outgoing);
       answer.on("error", (error) => {
         if (!ended.signal.aborted && !incoming.destroyed) failures.push(`cut: ${error.message}`);
@@ -107,4 +111,9 @@ async function isReady(origin: string): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** What concerns one connection alone is not passed on (RFC 9110, section 7.6.1). */
+function without(headers: IncomingHttpHeaders, ...names: readonly string[]): IncomingHttpHeaders {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !names.includes(name)));
 }

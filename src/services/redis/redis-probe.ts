@@ -207,7 +207,7 @@ async function look(
   options: RedisProbeOptions,
   clock: Clock,
 ): Promise<RedisNode> {
-  const info = (await unlessRefused(redis.info())) as string | undefined;
+  const info = await unlessRefused<string>(redis.info());
   const wanted = ["min-replicas-to-write", "min-replicas-max-lag", "cluster-node-timeout", "save"];
   const settings = pairs(await unlessRefused(redis.call("CONFIG", "GET", ...wanted) as Promise<string[]>));
   const times = await unlessRefused(measured(redis, clock));
