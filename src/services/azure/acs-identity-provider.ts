@@ -25,7 +25,7 @@ import type {
 import { UpstreamBreaker } from "./upstream-breaker";
 import { UpstreamBudget } from "./upstream-budget";
 import { UpstreamConnections } from "./upstream-connections";
-import { UpstreamCalls, type Patience, type Send, type UpstreamReading } from "./upstream-calls";
+import { UpstreamCalls, type Patience, type Send } from "./upstream-calls";
 import { UpstreamFailure } from "./upstream-error";
 import type { Operation } from "./upstream-operation";
 import { WarmAgent } from "./warm-agent";
