@@ -9,7 +9,7 @@ umask 077
 cat >"$users" <<USERS
 user default off
 user health on nopass -@all +ping
-user gateway on #$password ~acsgw:* &acsgw:* -@all +eval +evalsha +hget +hgetall +hset +hdel +hkeys +hlen +del +pttl +pexpire +time +info +incrby +lindex +rpush +ltrim +zadd +zcard +zremrangebyscore +publish +subscribe +hello +readonly +client|setname +cluster|slots +cluster|info
+user gateway on #$password ~acsgw:* &acsgw:* -@all +eval +evalsha +hget +hgetall +hset +hdel +hkeys +hlen +del +pttl +pexpire +time +info +incrby +lindex +llen +rpush +ltrim +zadd +zcard +zremrangebyscore +publish +subscribe +hello +readonly +client|setname +cluster|slots +cluster|info
 USERS
 
 exec "${REDIS_SERVER:-redis-server}" "${REDIS_CONFIG:-/etc/redis/redis.conf}" --aclfile "$users" "$@"

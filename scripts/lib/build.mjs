@@ -51,7 +51,8 @@ const targets = [
   {
     name: "status page",
     inputs: ["status-page", "package-lock.json"],
-    isComplete: () => existsSync(join(root, "dist", "status", "index.html")),
+    isComplete: () =>
+      !existsSync(join(root, "status-page")) || existsSync(join(root, "dist", "status", "index.html")),
     build: () => viteBuild("status-page"),
   },
 ];

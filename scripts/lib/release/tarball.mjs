@@ -9,7 +9,7 @@ import { mustRun } from "../run.mjs";
 const entries =
   /^(package\.json|README\.md|CHANGELOG\.md|SECURITY\.md|LICENSE|schema\.graphql|(dist|docs|operations)\/.+|(client|emulator)\/README\.md)$/;
 /** What the folders of `dist` may be. */
-const built = /^dist\/(bin|client|emulator|explorer|operations|src)\//;
+const built = /^dist\/(bin|client|emulator|explorer|operations|src|status)\//;
 /** Names that have no place in a package: hidden files, tests, maps, build records, keys, certificates, logs, dumps. */
 const unwanted =
   /(^|\/)\.|(^|\/)(test|tests|__tests__|node_modules|coverage)\/|\.(test|spec|soak|bench|suite)\.|\.(map|tsbuildinfo|pem|key|p12|pfx|crt|log|rdb|aof|tgz|env)$|(^|\/)id_(rsa|ed25519)/;

@@ -72,6 +72,7 @@ export const scriptCommands = {
     "PTTL",
     "HDEL",
     "LINDEX",
+    "LLEN",
     "LTRIM",
     "ZCARD",
     "ZREMRANGEBYSCORE",
@@ -97,7 +98,7 @@ end
 local mayDelete = try('DEL', key)
 try('TIME')
 try('INFO', 'replication')
-for _, name in ipairs({'HGETALL', 'HKEYS', 'HLEN', 'PTTL', 'ZCARD'}) do try(name, key) end
+for _, name in ipairs({'HGETALL', 'HKEYS', 'HLEN', 'PTTL', 'LLEN', 'ZCARD'}) do try(name, key) end
 try('HGET', key, 'f')
 try('HDEL', key, 'f')
 try('LINDEX', key, 0)
