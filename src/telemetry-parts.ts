@@ -1,0 +1,97 @@
+/** Builds what tells of the gateway: its log, the lines of its requests, its audit, its metrics and its traces. */
+import type { ClosingList } from "./closing-list";
+import type { Config } from "./config";
+import { secretsIn } from "./config/secrets";
+import { packageVersion } from "./package-root";
+import type { Answered } from "./server/exchange";
+import { traceAzureCalls } from "./services/azure/azure-tracing";
+import type { Clock } from "./services/clock";
+import { createAudit, type Audit } from "./services/telemetry/audit";
+import { createEvents, type Events } from "./services/telemetry/events";
+import { LogLevelSwitch } from "./services/telemetry/log-level";
+import { createLogger, fileDestination, type DestinationStream } from "./services/telemetry/logger";
+import { countedEvents } from "./services/telemetry/metrics/counted-events";
+import { Metrics } from "./services/telemetry/metrics/metrics";
+import { RequestLog } from "./services/telemetry/request-log";
+import { scrubber } from "./services/telemetry/scrub";
+import { startTracing, type Tracing } from "./services/telemetry/tracing";
+
+/** What a test may bring along. */
+export interface OwnTelemetry {
+  readonly events: Events;
+  /** Where the log goes. */
+  readonly stderr: DestinationStream;
+  readonly audit: Audit;
+  readonly metrics: Metrics;
+  /** The process has no other gateway, so its metrics are this one's. */
+  readonly ofProcess: boolean;
+}
+
+/** What tells of a gateway. */
+export interface Telemetry {
+  readonly events: Events;
+  readonly audit: Audit;
+  readonly metrics: Metrics;
+  readonly level: LogLevelSwitch;
+  /** Undefined: nothing is traced. */
+  readonly tracing: Tracing | undefined;
+  /** Enters a request in the log, if it is to be there. */
+  readonly tellRequest: (answered: Answered) => void;
+  /** Writes what was told of requests: before they are answered. */
+  readonly flush: () => void;
+}
+
+/** Builds it all. To be built first, and closed last: everything else tells what becomes of it. */
+export async function startTelemetry(
+  config: Config,
+  clock: Clock,
+  closing: ClosingList,
+  own: Partial<OwnTelemetry>,
+): Promise<Telemetry> {
+  const clean = scrubber(secretsIn(config));
+  const stderr = own.stderr ?? fileDestination(2);
+  const log = createLogger(config.logLevel, stderr, { clean });
+  const level = closing.add(new LogLevelSwitch(log, config.logLevel, clock));
+  const metrics = own.metrics ?? new Metrics({ version: packageVersion(), node: process.version });
+  if (own.ofProcess) metrics.watchProcess();
+  const events = countedEvents(own.events ?? createEvents(log), metrics);
+  // Tests that bring events along see what they want of the log in them.
+  const isLogged = own.events === undefined || own.stderr !== undefined;
+  const requestLog = new RequestLog(isLogged ? config.logRequests : "off", log, stderr, clean, clock);
+  const audit = own.audit ?? createAudit(config.audit, clock, config.audit === "stderr" ? stderr : undefined);
+  const tracing = config.tracing && closing.add(await startTracing(config.tracing, events));
+  if (tracing) traceAzureCalls();
+  return {
+    events,
+    audit,
+    metrics,
+    level,
+    tracing,
+    tellRequest: (answered) => {
+      tellRequest(requestLog, answered);
+    },
+    flush: () => {
+      audit.flush();
+      requestLog.flush();
+    },
+  };
+}
+
+function tellRequest(log: RequestLog, { exchange, status, outcome, durationMs, bytes }: Answered): void {
+  const { id, path, operation, caller, request, span } = exchange;
+  if (!log.wants(outcome, path)) return;
+  log.record({
+    id,
+    method: request.method ?? "",
+    path,
+    operation: operation?.field,
+    operationName: operation?.name,
+    outcome,
+    status,
+    durationMs,
+    caller,
+    address: exchange.address,
+    bytes,
+    traceId: span?.traceId,
+  });
+}
