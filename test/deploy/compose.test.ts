@@ -216,7 +216,7 @@ it("starts Redis with the users that docs/redis.md has, and a gateway with an em
   });
   const { origin, url } = await announced(gateway);
   const ready = await fetch(`${origin}/health/ready`);
-  expect(await ready.json()).toMatchObject({ status: "ready", parts: { redis: "ok" } });
+  expect(await ready.json()).toMatchObject({ status: "ready", parts: { redis: { state: "ok" } } });
   const client = new GraphqlClient(url, { "x-api-key": read("api-key") });
   const identityId = (await client.data(CreateIdentityDocument)).createIdentity.identity.id;
   const issue = async () =>

@@ -159,7 +159,7 @@ describe("the image", () => {
     const ready = await fetch(`${origin}/health/ready`);
     expect([ready.status, await ready.json()]).toMatchObject([
       200,
-      { status: "ready", parts: { redis: "ok" } },
+      { status: "ready", parts: { redis: { state: "ok" } } },
     ]);
     const health = () => runProgram(programOf(image.healthcheck, place));
     expect(await health()).toMatchObject({ code: 0, stderr: "" });

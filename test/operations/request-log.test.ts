@@ -156,6 +156,7 @@ it("waits for whoever reads the log too slowly, and loses no line and no answer"
     env: freshEnvironment({
       ACS_CONNECTION_STRING: emulator.connectionString,
       DEVELOPMENT_API_KEY: developmentKey,
+      ACS_RATE_LIMIT: "1000000",
       LOG_REQUESTS: "all",
       AUDIT_LOG: "stderr",
       EXPLORER: "false",
