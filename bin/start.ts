@@ -57,6 +57,7 @@ function announcement({ config, url, origin }: RunningGateway, emulator: Brought
   const row = (name: string, text: string) => `  ${name.padEnd(10)} ${text}`;
   const lines = ["", row("Gateway", url)];
   if (config.explorer) lines.push(row("Explorer", `${origin}/explorer   (Apollo Sandbox at ${url})`));
+  if (config.statusPage) lines.push(row("Status", `${origin}/status`));
   if (config.access.developmentKey !== undefined) {
     lines.push(row("API key", `${config.access.developmentKey}   (header x-api-key)`));
   }

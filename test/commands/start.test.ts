@@ -22,6 +22,7 @@ describe("a development gateway", () => {
         "",
         `  Gateway    ${url}`,
         `  Explorer   ${origin}/explorer   (Apollo Sandbox at ${url})`,
+        `  Status     ${origin}/status`,
         `  API key    ${apiKey}   (header x-api-key)`,
         `  Tokens     issued by the emulator at ${emulator}`,
         `             ${connectionString}`,
