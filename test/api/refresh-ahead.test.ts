@@ -41,7 +41,7 @@ it.each(where)(
     await using world = await startWorld(options);
     const { issue, first } = await hotUser(world);
     world.clock.advanceBy({ minutes: 1440 * 0.78 });
-    world.emulator.faults.add({ kind: "latency", latencyMs: 500, times: 1 });
+    world.emulator.faults.add({ kind: "latency", latencyMs: 2_000, times: 1 });
     const hits = await Promise.all(Array.from({ length: 60 }, (_, index) => issue(index)));
     expect(new Set(hits.map(({ token }) => token))).toEqual(new Set([first.token]));
     expect(hits.every(({ source }) => source === "CACHE")).toBe(true);

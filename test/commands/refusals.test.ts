@@ -147,7 +147,7 @@ describe("production", () => {
 
 describe("the command line", () => {
   it.each([
-    [["strat"], "There is no command 'strat'"],
+    [["strat"], "unknown command 'strat' (Did you mean start?)"],
     [["quickstart", "--ur", "x"], "unknown option '--ur'"],
   ])("refuses %j in one line", async (args, message) => {
     const { code, stderr } = await runProgram({ args });
