@@ -205,9 +205,7 @@ export default tseslint.config(
     imports(
       [file],
       withOwnConnections.has(file) ? inAzureRoom : inServices,
-      doors
-        .filter((door) => [door.file, door.probe ?? []].flat().includes(file))
-        .map(({ name }) => name),
+      doors.filter((door) => [door.file, door.probe ?? []].flat().includes(file)).map(({ name }) => name),
     ),
   ),
   imports(["src/services/azure/warm-agent.ts"], inAzureRoom),

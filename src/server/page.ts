@@ -4,16 +4,7 @@ import type { Exchange } from "./exchange";
 /** A request for a page: what it asks for, who sent it as far as that is known, and the response to write. */
 export type PageExchange = Pick<
   Exchange,
-  | "request"
-  | "response"
-  | "path"
-  | "search"
-  | "id"
-  | "address"
-  | "signal"
-  | "answered"
-  | "caller"
-  | "span"
+  "request" | "response" | "path" | "search" | "id" | "address" | "signal" | "answered" | "caller" | "span"
 >;
 
 /** Lets those pass who have the right `gateway:operate`. Rejects with `UNAUTHENTICATED`, `FORBIDDEN` or `RATE_LIMITED`. */
