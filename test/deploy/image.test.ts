@@ -84,7 +84,7 @@ describe("the image", () => {
       ].sort(),
     );
     expect(await readdir(placed(image, "/usr/local/bin"))).toEqual(["node"]);
-    const built = ["bin", "emulator", "explorer", "operations", "src"];
+    const built = ["bin", "emulator", "explorer", "operations", "src", "status"];
     expect((await readdir(placed(image, "/app/dist"))).sort()).toEqual(built);
     const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
       devDependencies: object;
