@@ -1,4 +1,5 @@
 /** The audit: one line for each thing that was done, or refused, to an identity or a token. No parameter fits a token. */
+import { GroupedLines } from "./grouped-lines";
 import { fileDestination, type DestinationStream } from "./logger";
 import { scrub } from "./scrub";
 import type { ErrorCode } from "../../errors";
@@ -69,38 +70,20 @@ export function createAudit(
   return stream ? new AuditLog(stream, clock) : { record: () => undefined, flush: () => undefined };
 }
 
-/** Lines that come together are written together: to write costs more than all else there is to a line. */
 class AuditLog implements Audit {
-  private lines = "";
-  private time = { ms: Number.NaN, text: "" };
+  private readonly lines: GroupedLines;
 
-  constructor(
-    private readonly stream: DestinationStream,
-    private readonly clock: Clock,
-  ) {}
+  constructor(stream: DestinationStream, clock: Clock) {
+    this.lines = new GroupedLines(stream, clock);
+  }
 
   record(record: AuditRecord): void {
-    // What nobody flushes is written before the next event.
-    if (this.lines === "") process.nextTick(this.write);
-    this.lines += scrub(`{"audit":1,"time":"${this.now()}",${JSON.stringify(record).slice(1)}\n`);
+    const { lines } = this;
+    lines.add(scrub(`{"audit":1,"time":"${lines.now()}",${JSON.stringify(record).slice(1)}\n`));
   }
 
   flush(): void {
-    this.write();
-  }
-
-  private readonly write = (): void => {
-    if (this.lines === "") return;
-    const { lines } = this;
-    this.lines = "";
-    this.stream.write(lines);
-  };
-
-  /** Many lines are of one millisecond. */
-  private now(): string {
-    const ms = this.clock.now();
-    if (ms !== this.time.ms) this.time = { ms, text: new Date(ms).toISOString() };
-    return this.time.text;
+    this.lines.flush();
   }
 }
 

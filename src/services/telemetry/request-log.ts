@@ -1,5 +1,6 @@
 /** One line of the log for each request that was answered. No parameter fits a token, a body or a header. */
 import type { Clock } from "../clock";
+import { GroupedLines } from "./grouped-lines";
 import type { DestinationStream, Logger } from "./logger";
 
 /** A request that is answered. */
@@ -57,8 +58,7 @@ const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;
  * is the same again and again is cleaned once.
  */
 export class RequestLog {
-  private lines = "";
-  private time = { ms: Number.NaN, text: "" };
+  private readonly lines: GroupedLines;
   private name = { sent: "", text: "" };
   /** Callers live as long as their credentials are known. */
   private readonly callers = new WeakMap<RequestCaller, string>();
@@ -67,11 +67,13 @@ export class RequestLog {
     private readonly which: LoggedRequests,
     private readonly log: Pick<Logger, "isLevelEnabled">,
     /** The log's own, for a descriptor must have one only. */
-    private readonly stream: DestinationStream,
+    stream: DestinationStream,
     /** Takes what is secret out of a text. */
     private readonly clean: (text: string) => string,
-    private readonly clock: Clock,
-  ) {}
+    clock: Clock,
+  ) {
+    this.lines = new GroupedLines(stream, clock);
+  }
 
   /** Whether such a request is to have a line: to be asked first, so that what has none costs nothing. */
   wants(outcome: string, path: string): boolean {
@@ -81,22 +83,13 @@ export class RequestLog {
   }
 
   record(request: RequestRecord): void {
-    // What nobody flushes is written before the next event.
-    if (this.lines === "") process.nextTick(this.write);
-    this.lines += this.lineOf(request);
+    this.lines.add(this.lineOf(request));
   }
 
   /** Writes what was recorded. */
   flush(): void {
-    this.write();
+    this.lines.flush();
   }
-
-  private readonly write = (): void => {
-    if (this.lines === "") return;
-    const { lines } = this;
-    this.lines = "";
-    this.stream.write(lines);
-  };
 
   private lineOf(request: RequestRecord): string {
     // Methods, operations, outcomes, addresses and traces are of a form in which there is nothing to escape or to hide.
@@ -108,7 +101,7 @@ export class RequestLog {
     const named = operationName === undefined ? "" : this.nameText(operationName);
     const who = caller === undefined ? "" : this.callerText(caller);
     const size = bytes === undefined ? "" : `,"bytes":${bytes}`;
-    return `{"level":"${levelOf(path)}","time":"${this.now()}","requestId":"${this.idText(id)}"${trace},"method":"${method}","path":${route}${asked}${named},"outcome":"${outcome}","status":${status},"durationMs":${Math.round(durationMs * 100) / 100}${who},"address":"${address}"${size},"msg":"request"}\n`;
+    return `{"level":"${levelOf(path)}","time":"${this.lines.now()}","requestId":"${this.idText(id)}"${trace},"method":"${method}","path":${route}${asked}${named},"outcome":"${outcome}","status":${status},"durationMs":${Math.round(durationMs * 100) / 100}${who},"address":"${address}"${size},"msg":"request"}\n`;
   }
 
   /** Ids are of letters, digits and some signs, none of which JSON escapes. */
@@ -131,13 +124,6 @@ export class RequestLog {
       this.callers.set(caller, text);
     }
     return text;
-  }
-
-  /** Many lines are of one millisecond. */
-  private now(): string {
-    const ms = this.clock.now();
-    if (ms !== this.time.ms) this.time = { ms, text: new Date(ms).toISOString() };
-    return this.time.text;
   }
 }
 
