@@ -1,5 +1,4 @@
 /** `doctor`: looks at the whole installation as the environment describes it, and says what to mend. */
-import { InvalidArgumentError } from "commander";
 import { processEnvironment, type Environment } from "../src/config";
 import { azureCheck, emulatorCheck } from "./doctor/azure";
 import { certificateChecks } from "./doctor/certificate";
@@ -10,9 +9,6 @@ import { issuerChecks } from "./doctor/issuers";
 import { readLeniently } from "./doctor/lenient-config";
 import { machineChecks } from "./doctor/machine";
 import { redisChecks } from "./doctor/redis";
-
-/** The longest that a check may take unless told otherwise. */
-export const defaultTimeoutSeconds = 10;
 
 /** What is found, for machines. */
 export interface Diagnosis {
@@ -43,26 +39,19 @@ export async function diagnose(environment: Environment, timeoutMs: number): Pro
   return { status, counts, findings };
 }
 
-/** Writes the findings to stdout and ends the process: 0, or 1 when there are problems. */
-export async function doctor({
-  timeout,
-  json,
-}: {
+/** Options of `doctor`. */
+export interface DoctorOptions {
+  /** The longest that a check may take, in milliseconds. */
   readonly timeout: number;
   readonly json?: boolean;
-}): Promise<void> {
+}
+
+/** Writes the findings to stdout and ends the process: 0, or 1 when there are problems. */
+export async function doctor({ timeout, json }: DoctorOptions): Promise<void> {
   const diagnosis = await diagnose(processEnvironment(), timeout);
   const text = json ? `${JSON.stringify(withNulls(diagnosis), null, 2)}\n` : report(diagnosis);
   // What hangs must not keep the process, and what is written must be out.
   process.stdout.write(text, () => process.exit(diagnosis.status === "problem" ? 1 : 0));
-}
-
-/** Reads the option's seconds as milliseconds. */
-export function timeoutMs(text: string): number {
-  const seconds = /^\d{1,3}$/.test(text) ? Number(text) : 0;
-  if (seconds < 1 || seconds > 120)
-    throw new InvalidArgumentError("It must be a whole number from 1 to 120.");
-  return seconds * 1000;
 }
 
 /** Every finding has the same members, whatever it says. */

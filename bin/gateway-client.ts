@@ -1,5 +1,5 @@
 /** GraphQL operations over HTTP for the command line, with readable errors. */
-import { StartupError } from "../src/main";
+import { StartupError } from "../src/startup-error";
 
 /** A document with the types of its result and variables, as the code generator prints them. */
 export interface TypedDocument<TData, TVariables> {

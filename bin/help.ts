@@ -19,6 +19,11 @@ export const doneOrNot: Explanation["exitCodes"] = {
   1: "not done: stderr says in one message what to mend",
 };
 
+/** The environment of commands that read the gateway's. */
+export const configuration = "the gateway's variables (docs/configuration.md)";
+/** The environment of commands that read none. */
+export const noEnvironment = "nothing";
+
 const explanations = new WeakMap<Command, Explanation>();
 
 /** Gives a command its explanation, which `--help` shows after the options. */

@@ -17,7 +17,7 @@ import {
   type GraphQLSchema,
 } from "graphql";
 import { gatewayTypeDefs } from "../src/gateway";
-import { StartupError } from "../src/main";
+import { StartupError } from "../src/startup-error";
 import { defaultOperationLimits, limitRules } from "../src/schema/operation-limits";
 
 /** Apollo's persisted query manifest: one entry an operation. */
@@ -35,8 +35,13 @@ export interface OperationManifest {
   }[];
 }
 
+/** Options of `operations`. */
+export interface OperationsOptions {
+  readonly out?: string;
+}
+
 /** Writes the manifest of the documents in `patterns` to `out`, or to stdout. */
-export async function operations(patterns: readonly string[], { out }: { out?: string }): Promise<void> {
+export async function operations(patterns: readonly string[], { out }: OperationsOptions): Promise<void> {
   const manifest = await operationManifest(patterns);
   const text = `${JSON.stringify(manifest, undefined, 2)}\n`;
   if (out === undefined) process.stdout.write(text);

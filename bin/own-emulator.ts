@@ -2,7 +2,7 @@
 import { developmentAccessKey } from "../emulator/development";
 import { namesResource, type Environment } from "../src/config";
 import { isProduction } from "../src/config/variables";
-import { StartupError } from "../src/main";
+import { StartupError } from "../src/startup-error";
 
 /**
  * The port of the emulator to bring along (0: any free one); undefined when an ACS resource is configured, and in

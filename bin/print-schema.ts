@@ -2,12 +2,13 @@
 import { gatewayTypeDefs } from "../src/gateway";
 import { withoutAccessDirectives } from "../src/schema/access-directives";
 
-/** Writes the SDL to stdout. */
-export async function printSchema({
-  accessDirectives,
-}: {
+/** Options of `schema`. */
+export interface PrintSchemaOptions {
   readonly accessDirectives: boolean;
-}): Promise<void> {
+}
+
+/** Writes the SDL to stdout. */
+export async function printSchema({ accessDirectives }: PrintSchemaOptions): Promise<void> {
   const typeDefs = await gatewayTypeDefs();
   process.stdout.write(accessDirectives ? typeDefs : withoutAccessDirectives(typeDefs));
 }

@@ -1,6 +1,6 @@
 /** `quickstart`: the whole ACS access token quickstart through GraphQL against a running gateway. */
 import { processEnvironment } from "../src/config";
-import { StartupError } from "../src/main";
+import { StartupError } from "../src/startup-error";
 import {
   CreateIdentityAndTokenDocument,
   CreateIdentityDocument,

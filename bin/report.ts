@@ -1,5 +1,5 @@
 /** What the operator can mend is one message; anything else is a bug and shows its stack. */
-import { StartupError } from "../src/main";
+import { StartupError } from "../src/startup-error";
 import { scrub } from "../src/services/telemetry/scrub";
 
 /** Prints `error` to stderr and ends the process with exit code 1. */

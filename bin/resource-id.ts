@@ -3,7 +3,7 @@ import { identityProvider } from "../src/azure-parts";
 import { loadConfig, processEnvironment, type Environment } from "../src/config";
 import { parseConnectionStrings, parseEndpoints, type NamedResource } from "../src/config/acs-resources";
 import { GatewayError } from "../src/errors";
-import { StartupError } from "../src/main";
+import { StartupError } from "../src/startup-error";
 import { systemClock } from "../src/services/clock";
 import { resourceOf } from "../src/services/identities/identity-id";
 import { createEvents } from "../src/services/telemetry/events";

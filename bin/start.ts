@@ -2,13 +2,8 @@
 import { setFlagsFromString } from "node:v8";
 import { startEmulator } from "../emulator/emulator";
 import { loadConfig, processEnvironment, type Environment } from "../src/config";
-import {
-  asStartupError,
-  startGateway,
-  StartupError,
-  untilAskedToEnd,
-  type RunningGateway,
-} from "../src/main";
+import { asStartupError, startGateway, untilAskedToEnd, type RunningGateway } from "../src/main";
+import { StartupError } from "../src/startup-error";
 import { ownEmulatorPort, withOwnEmulator } from "./own-emulator";
 
 /** Serves until SIGINT or SIGTERM, then finishes what is in flight. Throws `StartupError`. */

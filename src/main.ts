@@ -8,6 +8,7 @@ import { OperationListUnusable } from "./server/operation-list";
 import { TlsUnusable } from "./server/tls-files";
 import { DatabaseUnusable } from "./services/identities/directory/sql";
 import { RedisUnusable } from "./services/redis/redis-connection";
+import { StartupError } from "./startup-error";
 
 /** A gateway that listens. */
 export interface RunningGateway extends AsyncDisposable {
@@ -21,11 +22,6 @@ export interface RunningGateway extends AsyncDisposable {
    * to learn of it, a person does not. From then on the process ends within bounds, whatever hangs.
    */
   drain(askedBy: NodeJS.Signals): Promise<void>;
-}
-
-/** Something that the operator can mend; the message says how, and no stack is needed. */
-export class StartupError extends Error {
-  override readonly name = "StartupError";
 }
 
 /** Starts a gateway from environment variables. Throws {@link StartupError} for everything the operator can mend. */

@@ -1,7 +1,7 @@
 /** The text of a file of API keys, changed entry by entry, so that comments and everything else stay as they are. */
 import { randomBytes } from "node:crypto";
 import { hashApiKey, parseApiKeys, type ApiKey } from "../../src/services/access/api-key";
-import { StartupError } from "../../src/main";
+import { StartupError } from "../../src/startup-error";
 import type { KeyFileKind } from "./key-file";
 
 /** How the gateway reads such a file. */

@@ -1,19 +1,15 @@
 /** The text of a file of encryption keys, and the three steps in which its sealing key is changed safely. */
 import { randomBytes } from "node:crypto";
 import { parseEncryptionKeys, type EncryptionKey } from "../../src/services/tokens/encryption-keys";
-import { StartupError } from "../../src/main";
+import { StartupError } from "../../src/startup-error";
 import type { KeyFileKind, KeyText } from "./key-file";
+import type { Step } from "./step";
 
 /** How the gateway reads such a file. */
 export const encryptionKeyFile: KeyFileKind<readonly EncryptionKey[]> = {
   what: "encryption keys",
   parse: parseEncryptionKeys,
 };
-
-/** The steps, in their order. */
-export const steps = ["add", "promote", "retire"] as const;
-/** One of {@link steps}. */
-export type Step = (typeof steps)[number];
 
 /** Nothing that a key sealed lives longer: Azure's tokens live a day at most, and so do the entries of the journal. */
 const sealedLivesMs = 24 * 3_600_000;

@@ -4,7 +4,7 @@ import { open, readFile, realpath, rename, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, resolve } from "node:path";
 import type { Meaning } from "../../src/services/watched-file";
-import { StartupError } from "../../src/main";
+import { StartupError } from "../../src/startup-error";
 
 /** What a file of keys is, and how the gateway reads it. */
 export interface KeyFileKind<T> {

@@ -1,15 +1,15 @@
 /** `keys`: makes, lists and rotates the keys of callers and those that seal the cache. */
 import { createHash } from "node:crypto";
-import { InvalidArgumentError } from "commander";
 import { processEnvironment } from "../../src/config";
-import { StartupError } from "../../src/main";
+import { StartupError } from "../../src/startup-error";
 import type { ApiKey } from "../../src/services/access/api-key";
 import { systemClock } from "../../src/services/clock";
 import type { Meaning } from "../../src/services/watched-file";
 import type { EncryptionKey } from "../../src/services/tokens/encryption-keys";
 import { apiKeyFile, makeApiKey, rotated, withEntry, type Rotated } from "./api-key-entries";
-import { encryptionKeyFile, makeEncryptionKey, steps, turn, type Step, type Turned } from "./encryption-ring";
+import { encryptionKeyFile, makeEncryptionKey, turn, type Turned } from "./encryption-ring";
 import { changeKeyFile, readKeyFile } from "./key-file";
+import type { Step } from "./step";
 
 /** Options of `keys new-api-key`. */
 export interface NewApiKeyOptions {
@@ -36,8 +36,13 @@ export async function newApiKey(name: string, { file, ...allowed }: NewApiKeyOpt
   ]);
 }
 
+/** Options of `keys new-encryption-key`. */
+export interface NewEncryptionKeyOptions {
+  readonly file?: string;
+}
+
 /** Makes an encryption key, or the file of a first one. Throws `StartupError` when the file has one already. */
-export async function newEncryptionKey({ file }: { readonly file?: string }): Promise<void> {
+export async function newEncryptionKey({ file }: NewEncryptionKeyOptions): Promise<void> {
   const { id, entry } = makeEncryptionKey();
   if (file === undefined) {
     say([
@@ -78,13 +83,6 @@ export async function rotateEncryption(options: RotateEncryptionOptions): Promis
   say(turned?.told ?? []);
 }
 
-/** The step on the command line. */
-export function stepOf(text: string): Step {
-  const step = steps.find((each) => each === text);
-  if (step) return step;
-  throw new InvalidArgumentError(`It must be one of ${steps.join(", ")}.`);
-}
-
 /** Options of `keys rotate-api-key`. */
 export interface RotateApiKeyOptions {
   readonly file: string;
@@ -114,14 +112,14 @@ export async function rotateApiKey(name: string, options: RotateApiKeyOptions): 
   ]);
 }
 
-/** Lists the keys of a file, or of the environment, without anything that would let somebody in. */
-export async function listKeys({
-  file,
-  json,
-}: {
+/** Options of `keys list`. */
+export interface ListKeysOptions {
   readonly file?: string;
   readonly json?: boolean;
-}): Promise<void> {
+}
+
+/** Lists the keys of a file, or of the environment, without anything that would let somebody in. */
+export async function listKeys({ file, json }: ListKeysOptions): Promise<void> {
   const listed = file === undefined ? await keysOfEnvironment() : [await keysOfFile(file)];
   if (json) {
     process.stdout.write(`${JSON.stringify(listed, null, 2)}\n`);

@@ -15,7 +15,8 @@ import {
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
-import { turn, type Step } from "../../bin/keys/encryption-ring";
+import { turn } from "../../bin/keys/encryption-ring";
+import type { Step } from "../../bin/keys/step";
 import { changeKeyFile } from "../../bin/keys/key-file";
 import { apiKeyFile } from "../../bin/keys/api-key-entries";
 import { CreateIdentityDocument, IssueTokenDocument } from "../../operations/generated/operations";

@@ -1,6 +1,6 @@
 /** How much a caller, or an address, may ask for in a minute, known to all replicas without asking Redis each time. */
 import { createHash } from "node:crypto";
-import { LRUCache } from "lru-cache";
+import { boundedCache } from "../bounded-cache";
 import type { Clock } from "../clock";
 import type { RedisConnection, RedisScript } from "../redis/redis-connection";
 
@@ -50,8 +50,8 @@ interface Count {
 export class CallerLimits implements AsyncDisposable {
   /** By what is limited, and then by who: a text of both would have to be made, and hashed, for each request. */
   private readonly counts = {
-    requests: new LRUCache<string, Count>({ max: maxCounted }),
-    issuances: new LRUCache<string, Count>({ max: maxCounted }),
+    requests: boundedCache<string, Count>(maxCounted),
+    issuances: boundedCache<string, Count>(maxCounted),
   };
   private readonly busy = new Map<string, Counted>();
   private readonly script: RedisScript | undefined;

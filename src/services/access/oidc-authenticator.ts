@@ -10,8 +10,9 @@ import {
   type JSONWebKeySet,
   type ProtectedHeaderParameters,
 } from "jose";
-import { LRUCache } from "lru-cache";
+import type { LRUCache } from "lru-cache";
 import { GatewayError } from "../../errors";
+import { boundedCache } from "../bounded-cache";
 import type { Clock } from "../clock";
 import { isIdentityId } from "../identities/identity-id";
 import type { Events } from "../telemetry/events";
@@ -52,7 +53,7 @@ export class OidcAuthenticator {
     events: Pick<Events, "issuerKeysChanged" | "issuerUnavailable">,
     { maxCached = 10_000, timings }: { readonly maxCached?: number; readonly timings?: KeyTimings } = {},
   ) {
-    this.verified = new LRUCache({ max: maxCached });
+    this.verified = boundedCache(maxCached);
     const keySets = new Map<string, IssuerKeys<KeySet>>();
     for (const policy of issuers) {
       const source = policy.jwksUri ?? policy.issuer;

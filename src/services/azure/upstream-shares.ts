@@ -1,6 +1,7 @@
 /** Keeps one caller's share of Azure's limit from becoming everybody's: who takes much waits behind himself. */
 import { createHash } from "node:crypto";
-import { LRUCache } from "lru-cache";
+import type { LRUCache } from "lru-cache";
+import { boundedCache } from "../bounded-cache";
 import type { Span } from "../telemetry/span";
 import { SlidingWindow, type Turn } from "./sliding-window";
 import type { SharedEntryTurn, SharedWindow } from "./shared-window";
@@ -44,8 +45,8 @@ export class UpstreamShares {
     private readonly replicas: number,
     private readonly shared: SharedWindow | undefined,
   ) {
-    this.windows = new LRUCache({ max: maxAccounts });
-    this.big = new LRUCache({ max: maxAccounts, ttl: windowMs });
+    this.windows = boundedCache(maxAccounts);
+    this.big = boundedCache(maxAccounts, windowMs);
     this.shortQueueMs = windowMs / 10;
     this.many = Math.max(1, Math.ceil(limit * modest));
   }

@@ -1,6 +1,7 @@
 /** The token store protocol in one process, bounded: the least recently used identities are forgotten first. */
 import { randomUUID } from "node:crypto";
-import { LRUCache } from "lru-cache";
+import type { LRUCache } from "lru-cache";
+import { boundedCache } from "../bounded-cache";
 import type { Clock } from "../clock";
 import type { TokenKey } from "./token-key";
 import {
@@ -33,7 +34,7 @@ export class MemoryTokenStore<T extends object> implements TokenStore<T> {
     /** The most identities remembered at once. */
     maxIdentities: number,
   ) {
-    this.identities = new LRUCache({ max: maxIdentities });
+    this.identities = boundedCache(maxIdentities);
   }
 
   read(key: TokenKey): Promise<T | undefined> {

@@ -1,6 +1,6 @@
 /** Renews tokens in the background before they are too old to be served, so that nobody waits for Azure. */
 import { createHash } from "node:crypto";
-import { LRUCache } from "lru-cache";
+import { boundedCache } from "../bounded-cache";
 import type { Clock } from "../clock";
 import type { Events } from "../telemetry/events";
 import { during, type Span, type SpanOptions } from "../telemetry/span";
@@ -17,7 +17,7 @@ const coolDownMs = 30_000;
 /** Considers every token that is served from the store. Across replicas, the lease lets one of them renew it. */
 export class RefreshAhead implements AsyncDisposable {
   private readonly running = new Map<string, Promise<void>>();
-  private readonly cooling = new LRUCache<string, true>({ max: 10_000, ttl: coolDownMs });
+  private readonly cooling = boundedCache<string, true>(10_000, coolDownMs);
   private readonly closing = new AbortController();
 
   constructor(

@@ -1,9 +1,10 @@
 /** The identities of the app's users: found, made on first use, replaced when they are gone, deleted. */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { LRUCache } from "lru-cache";
+import type { LRUCache } from "lru-cache";
 import { GatewayError } from "../../../errors";
 import type { CallOptions } from "../../azure/identity-provider";
+import { boundedCache } from "../../bounded-cache";
 import { jitter, pollMs } from "../../tokens/jitter";
 import {
   NotKept,
@@ -68,8 +69,8 @@ export class UserIdentities {
   ) {
     this.timings = { ...directoryTimings, ...timings };
     const { maxRemembered: max, believeMs: ttl } = this.timings;
-    this.remembered = new LRUCache({ max, ttl });
-    this.owners = new LRUCache({ max, ttl });
+    this.remembered = boundedCache(max, ttl);
+    this.owners = boundedCache(max, ttl);
   }
 
   /** Whether the directory does not answer, as far as is known. Who is remembered needs no answer. */
