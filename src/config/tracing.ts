@@ -18,6 +18,7 @@ export function toTracing(v: Variables): TracingOptions | undefined {
     headers: { ...v.OTEL_EXPORTER_OTLP_HEADERS, ...v.OTEL_EXPORTER_OTLP_TRACES_HEADERS },
     sampler: v.OTEL_TRACES_SAMPLER,
     ratio: v.OTEL_TRACES_SAMPLER_ARG,
+    delayMs: v.OTEL_BSP_SCHEDULE_DELAY,
     resource: {
       "service.name": "acs-token-gateway",
       "service.version": version(),

@@ -245,6 +245,9 @@ export const variables = z.object({
     .default("otlp")
     .describe("`otlp`, or `none`: nothing is traced, whatever else is set"),
   OTEL_SDK_DISABLED: yesOrNo.default(false).describe("true: nothing is traced, whatever else is set"),
+  OTEL_BSP_SCHEDULE_DELAY: wholeNumber(10, 60_000)
+    .default(2_000)
+    .describe("how long a span waits for others to be sent with, in milliseconds, 10 to 60000"),
   OTEL_SERVICE_NAME: z.string().max(255).optional().describe("the gateway's name in traces"),
   OTEL_RESOURCE_ATTRIBUTES: nameValues(
     /^[\w./-]{1,255}$/,

@@ -24,7 +24,8 @@ const received = ({ emulator }: World) =>
 const told = ({ events }: World, state: string) =>
   events.lines.some((line) => line.includes("circuit to Azure") && line.includes(`"state":"${state}"`));
 
-it.each([
+// They wait for circuits to try again, each for its own.
+it.concurrent.each([
   ["answers 500", { kind: "status", status: 500 }],
   ["cuts connections", { kind: "resetBefore" }],
   ["answers with another success", { kind: "wrongSuccess", status: 201 }],

@@ -24,6 +24,7 @@ it("has the defaults that the documentation tells", () => {
     headers: {},
     sampler: "parentbased_traceidratio",
     ratio: 0.05,
+    delayMs: 2_000,
     resource: {
       "service.name": "acs-token-gateway",
       "service.version": expect.stringMatching(/^\d+\.\d+\.\d+/),

@@ -85,6 +85,7 @@ it("holds a bounded number of spans, and tells once that it drops others", async
       headers: {},
       sampler: "always_on",
       ratio: 1,
+      delayMs: 2_000,
       resource: {},
     },
     events,

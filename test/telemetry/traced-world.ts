@@ -24,6 +24,7 @@ export interface TracedWorld extends AsyncDisposable {
 export const tracedTo = ({ url }: Pick<OtlpReceiver, "url">) => ({
   OTEL_EXPORTER_OTLP_ENDPOINT: url,
   OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+  OTEL_BSP_SCHEDULE_DELAY: "50",
 });
 
 /** As many traced gateways as `traced` says, on one Redis. */

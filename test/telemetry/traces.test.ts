@@ -218,11 +218,17 @@ describe("of what fails", () => {
 
 it("makes one command of many reads: a part of one request's trace, and linked to the others'", async () => {
   await issue(identityId);
-  const all = await Promise.all(Array.from({ length: 24 }, () => issue(identityId)));
-  const traces = await Promise.all(all.map(({ trace }) => spansOf(trace)));
-  const spans = traces.flat();
-  const commands = spans.filter(({ name }) => name === "EVALSHA acsgwRead");
-  const shared = commands.filter(({ links }) => links.length > 0);
+  const round = async () => {
+    const all = await Promise.all(Array.from({ length: 24 }, () => issue(identityId)));
+    const traces = await Promise.all(all.map(({ trace }) => spansOf(trace)));
+    const spans = traces.flat();
+    const commands = spans.filter(({ name }) => name === "EVALSHA acsgwRead");
+    return { spans, commands, shared: commands.filter(({ links }) => links.length > 0) };
+  };
+  // Reads share a command when they are wanted within one turn: on a busy machine requests may come one by one.
+  let found = await round();
+  for (let more = 0; more < 10 && found.shared.length === 0; more++) found = await round();
+  const { spans, commands, shared } = found;
   expect(shared.length).toBeGreaterThan(0);
   for (const command of shared) {
     expect(command.attributes["db.operation.batch.size"]).toBe(command.links.length + 1);

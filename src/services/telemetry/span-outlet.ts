@@ -16,8 +16,6 @@ import type { TracingOptions } from "./tracing";
 /** Spans that wait to be sent; any more are dropped. */
 const maxQueue = 2_048;
 const batchSize = 512;
-/** How long a span waits for others to be sent with, in milliseconds. */
-const delayMs = 2_000;
 /** Of one batch with all its attempts, in milliseconds. */
 const exportMs = 5_000;
 /** How long closing waits for what is left, in milliseconds. */
@@ -35,7 +33,7 @@ export class SpanOutlet implements SpanProcessor, AsyncDisposable {
   private lost = 0;
 
   constructor(
-    { endpoint, protocol, headers }: TracingOptions,
+    { endpoint, protocol, headers, delayMs }: TracingOptions,
     private readonly events: Pick<Events, "spansLost" | "spansSentAgain">,
   ) {
     this.agent = new (endpoint.startsWith("https:") ? HttpsAgent : HttpAgent)({ keepAlive: true });

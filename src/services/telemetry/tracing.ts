@@ -30,6 +30,8 @@ export interface TracingOptions {
   readonly sampler: SamplerName;
   /** Of the traces that begin here, for samplers of a ratio: 0 to 1. */
   readonly ratio: number;
+  /** How long a span waits for others to be sent with, in milliseconds. */
+  readonly delayMs: number;
   /** What tells the spans of this gateway from others'. */
   readonly resource: Readonly<Record<string, string>>;
 }
