@@ -81,7 +81,7 @@ describe("a client's address", () => {
     const before = performance.now();
     const list = "10.0.0.2,".repeat(1_600) + "10.0.0.2";
     expect(clientAddress(["10.0.0.0/8"])(requestOf("10.0.0.1", list))).toBe("10.0.0.2");
-    expect(performance.now() - before).toBeLessThan(100);
+    expect(performance.now() - before).toBeLessThan(1_000);
   });
 
   it("is read from all the headers of a request, in their order", async () => {

@@ -57,8 +57,8 @@ describe.each([
   });
 
   it.each([
-    ["answers late", { kind: "answerLate", latencyMs: deadlineMs + 200 }],
-    ["works late", { kind: "latency", latencyMs: deadlineMs + 200 }],
+    ["answers late", { kind: "answerLate", latencyMs: deadlineMs + 1_000 }],
+    ["works late", { kind: "latency", latencyMs: deadlineMs + 1_000 }],
   ] as [string, FaultKind][])(
     "is refused at the deadline when Azure %s, and the identity deleted",
     async (_how, fault) => {
@@ -68,7 +68,7 @@ describe.each([
       await expect(service.create(wanted, {})).rejects.toMatchObject(unavailable);
       const took = performance.now() - startedAt;
       expect(took).toBeGreaterThanOrEqual(deadlineMs - 5);
-      expect(took).toBeLessThan(deadlineMs + 150);
+      expect(took).toBeLessThan(deadlineMs + 700);
       await until(() => told.deleted.length === 1);
       expect(emulator.identities.list()).toHaveLength(1);
       expect(alive(emulator)).toEqual([]);
@@ -211,11 +211,11 @@ it("refuses the caller of a process that was paused for so long that its identit
 
 describe("while the journal's Redis is away", () => {
   it("creates all the same, delayed by one timeout at most, and still cleans up after itself", async () => {
-    const { service, told } = await replica();
+    const { service, told } = await replica({ deadlineMs: 3_000 });
     redis.pause();
     const startedAt = performance.now();
     const { identityId } = await service.create({}, { answered: Promise.resolve(true) });
-    expect(performance.now() - startedAt).toBeLessThan(600);
+    expect(performance.now() - startedAt).toBeLessThan(1_500);
     expect(told.unavailable).toContain("begin");
     await service.create({}, { answered: Promise.resolve(false) });
     await until(() => told.deleted.length === 1);
