@@ -1,5 +1,6 @@
 /** Gateways on one real Redis: each status page shows all of them, and none that is gone. */
 import { afterEach, describe, expect, it } from "@jest/globals";
+import { Redis } from "ioredis";
 import { CreateIdentityDocument, IssueTokenDocument } from "../../operations/generated/operations";
 import { startEmulator } from "../../emulator/emulator";
 import { startGatewayProcess } from "../support/gateway-process";
@@ -83,6 +84,44 @@ describe("gateways of one Redis", () => {
     const told = world.events.lines.filter((line) => line.includes("knows of no other gateways"));
     // Once per gateway and outage, however often they have tried meanwhile.
     expect(told.length).toBeLessThanOrEqual(4);
+  }, 60_000);
+
+  it("are not disturbed by what somebody else has put in their register", async () => {
+    world = await startBusyWorld({ redis: true, gateways: 2 });
+    const { origin } = world.gateways[0]!;
+    await until(async () => (await replicas(origin)).list.length === 2);
+    const raw = new Redis(world.redis!.url);
+    try {
+      const [key = ""] = await raw.keys("*replicas");
+      const now = Date.now();
+      const script = "<img src=x onerror=alert(1)>";
+      await raw.hset(key, {
+        nothing: "",
+        words: "not a time at all",
+        text: `${now} not JSON`,
+        endless: `${now} ["h", "1", 1e999, "serving", null]`,
+        old: `${now} ["h", "1", -1e300, "serving", null]`,
+        long: `${now} ${JSON.stringify(["h".repeat(10_000), "1", now, "serving", null])}`,
+        many: `${now} ${JSON.stringify(["h", "1", now, "serving", [[1e308], [], []]])}`,
+        marked: `${now} ${JSON.stringify([script, script, now, script, [script, script, script]])}`,
+      });
+      await until(async () => (await replicas(origin)).list.some(({ id }) => id === "marked"));
+      const { known, list } = await replicas(origin);
+      expect(known).toBe("shared");
+      const strangers = list.filter(({ id }) => !/^[\da-f]{8}$/.test(id));
+      expect(strangers.map(({ id, state }) => [id, state]).sort()).toEqual([
+        ["many", "serving"],
+        ["marked", "serving"],
+      ]);
+      // As text, as it is: the page puts it nowhere else.
+      expect(strangers.find(({ id }) => id === "marked")?.host).toBe(script);
+      expect(await raw.hexists(key, "words")).toBe(0);
+      await raw.set(key, "no hash");
+      await until(async () => (await replicas(origin)).list.length === 2);
+      expect((await replicas(origin)).known).toBe("shared");
+    } finally {
+      raw.disconnect();
+    }
   }, 60_000);
 });
 

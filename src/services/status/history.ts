@@ -1,20 +1,9 @@
 /** The last hour's figures in a fixed amount of memory: what is older is written over. */
-import type { Figures } from "./tick";
+import { tickNames, type Figures } from "./tick";
 
 /** The figures that are kept. */
 export const kept = [
-  "operations",
-  "refusals",
-  "failures",
-  "cached",
-  "issued",
-  "joined",
-  "calls",
-  "callFailures",
-  "inFlight",
-  "connections",
-  "memory",
-  "busy",
+  ...tickNames,
   "hitRatio",
   "p50",
   "p95",

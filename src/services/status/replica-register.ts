@@ -38,7 +38,7 @@ const beatsInCrowd = 10;
 const mostLate = 2;
 
 /**
- * `KEYS[1]` is a hash of gateways by id: when each was last heard of in Redis's time, and what it said. `ARGV: id, what
+ * `KEYS[1]` is a hash of gateways by id: when each was last heard of in Redis's time, and what it said. What is in no such form is nobody's, and dropped. `ARGV: id, what
  * it says (empty: it goes), 1 or 0 whether the others are asked for, ms of silence after which one is gone` → how many
  * there are, and of each the id, the ms since it was heard of and what it said.
  */
@@ -49,21 +49,27 @@ if ARGV[2] == '' then
   redis.call('HDEL', KEYS[1], ARGV[1])
   return {0}
 end
-redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now) .. ' ' .. ARGV[2])
+local mine = string.format('%.0f', now) .. ' ' .. ARGV[2]
+local set = redis.pcall('HSET', KEYS[1], ARGV[1], mine)
+if type(set) == 'table' then
+  if not string.find(set.err, '^-?WRONGTYPE') then return set end
+  redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[1], ARGV[1], mine)
+end
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 if ARGV[3] == '0' then return {redis.call('HLEN', KEYS[1])} end
 local all = redis.call('HGETALL', KEYS[1])
 local answer = {0}
 for i = 1, #all, 2 do
-  local space = string.find(all[i + 1], ' ', 1, true)
-  local age = now - tonumber(string.sub(all[i + 1], 1, space - 1))
-  if age > tonumber(ARGV[4]) or age < -60000 then
+  local heard, said = string.match(all[i + 1], '^(%d+) (.*)$')
+  local age = heard and now - tonumber(heard)
+  if not age or age > tonumber(ARGV[4]) or age < -60000 then
     redis.call('HDEL', KEYS[1], all[i])
   else
     answer[1] = answer[1] + 1
     answer[#answer + 1] = all[i]
     answer[#answer + 1] = math.max(0, age)
-    answer[#answer + 1] = string.sub(all[i + 1], space + 1)
+    answer[#answer + 1] = said
   end
 end
 return answer`;
@@ -145,7 +151,12 @@ function replicasIn(answer: readonly unknown[]): Replica[] {
   return replicas.sort((one, other) => one.startedAt - other.startedAt || (one.id < other.id ? -1 : 1));
 }
 
-/** What another version says is taken as far as it is understood. */
+/** The longest name of a host, and more than any version. */
+const longestName = 255;
+/** The last moment that JavaScript has a date for, in milliseconds since the Unix epoch. */
+const lastDate = 8.64e15;
+
+/** What another version says is taken as far as it is understood. Whoever can write to Redis can say anything. */
 function replicaOf(id: string, ageMs: number, text: string): Replica | undefined {
   let said: unknown;
   try {
@@ -155,8 +166,8 @@ function replicaOf(id: string, ageMs: number, text: string): Replica | undefined
   }
   if (!Array.isArray(said)) return undefined;
   const [host, version, startedAt, state, tick] = said as unknown[];
-  if (typeof host !== "string" || typeof version !== "string" || typeof startedAt !== "number")
-    return undefined;
+  if (!isName(id) || !isName(host) || !isName(version)) return undefined;
+  if (typeof startedAt !== "number" || !(Math.abs(startedAt) <= lastDate)) return undefined;
   return {
     id,
     host,
@@ -166,4 +177,8 @@ function replicaOf(id: string, ageMs: number, text: string): Replica | undefined
     tick: decodeTick(tick),
     ageMs,
   };
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === "string" && value.length <= longestName;
 }

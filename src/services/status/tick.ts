@@ -4,7 +4,7 @@ import { percentilesOf, rounded } from "./percentile";
 import { countsOf, seriesIn, sumOf, type Reading } from "./readings";
 
 /** The figures that are numbers, in the order in which they are told to other gateways. */
-const names = [
+export const tickNames = [
   /** Operations answered in a second. */
   "operations",
   /** Of these, refused: the caller's fault, or a limit that he has reached. */
@@ -30,7 +30,7 @@ const names = [
   "busy",
 ] as const;
 
-type Name = (typeof names)[number];
+type Name = (typeof tickNames)[number];
 
 /** A gateway's figures. */
 export interface Tick extends Readonly<Record<Name, number>> {
@@ -112,7 +112,7 @@ function combined(
   const [first] = ticks;
   if (!first) return undefined;
   const figures = { ...first };
-  for (const name of names) figures[name] = ticks.reduce((sum, tick) => sum + tick[name], 0) * factor;
+  for (const name of tickNames) figures[name] = ticks.reduce((sum, tick) => sum + tick[name], 0) * factor;
   figures.busy = ticks.map(({ busy }) => busy).reduce(busier);
   const histogram = (name: "latency" | "callLatency") =>
     countsOf(ticks.map((tick) => ({ labels: {}, value: 0, counts: tick[name] }))).map((n) => n * factor);
@@ -121,15 +121,19 @@ function combined(
 
 /** For other gateways: short, and without names. */
 export function encodeTick(tick: Tick): unknown[] {
-  return [names.map((name) => rounded(tick[name])), tick.latency.map(rounded), tick.callLatency.map(rounded)];
+  return [
+    tickNames.map((name) => rounded(tick[name])),
+    tick.latency.map(rounded),
+    tick.callLatency.map(rounded),
+  ];
 }
 
 /** Another gateway's figures; undefined when they are not in the form of this version. */
 export function decodeTick(value: unknown): Tick | undefined {
   if (!Array.isArray(value) || value.length !== 3 || !value.every(isNumbers)) return undefined;
   const [figures, latency, callLatency] = value as [number[], number[], number[]];
-  if (figures.length !== names.length) return undefined;
-  const named = Object.fromEntries(names.map((name, index) => [name, figures[index]]));
+  if (figures.length !== tickNames.length) return undefined;
+  const named = Object.fromEntries(tickNames.map((name, index) => [name, figures[index]]));
   return { ...(named as Record<Name, number>), latency, callLatency };
 }
 
@@ -150,7 +154,7 @@ export interface Figures extends Readonly<Record<Name, number>> {
 
 /** A tick as it is told. */
 export function figuresOf(tick: Tick, bounds: TickBounds): Figures {
-  const figures = Object.fromEntries(names.map((name) => [name, rounded(tick[name])]));
+  const figures = Object.fromEntries(tickNames.map((name) => [name, rounded(tick[name])]));
   const served = tick.cached + tick.issued;
   const calls = percentilesOf(bounds.callLatency, tick.callLatency);
   return {
