@@ -31,7 +31,7 @@ it("has each operation and api-version", () => {
 });
 
 it("has each option of the program", () => {
-  const options = readFileSync(join(folder, "main.ts"), "utf8").matchAll(/^ {2}(--[a-z-]+)/gm);
+  const options = readFileSync(join(folder, "help.ts"), "utf8").matchAll(/^ {2}(--[a-z-]+)/gm);
   const names = [...options].map(([, name]) => name!);
   expect(names.length).toBeGreaterThan(10);
   for (const name of names) expect(readme).toContain(name);
