@@ -5,7 +5,7 @@
  */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { chmod, copyFile, mkdir, readdir, stat } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readdir, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, posix } from "node:path";
 import { promisify } from "node:util";
 import { root, tool } from "./tools";
@@ -148,8 +148,9 @@ async function run(stage: Stage, text: string): Promise<void> {
     return;
   }
   const [build, ...rest] = command.split(" && ");
-  if (build === "node scripts/build.mjs" && !process.env.CI) {
+  if (build === "node scripts/build.mjs --served" && !process.env.CI) {
     await link(join(root, "dist"), placed(stage, "dist"));
+    await rm(placed(stage, "dist/client"), { recursive: true, force: true });
     await run(stage, rest.join(" && "));
     return;
   }
