@@ -1,10 +1,12 @@
 /** `start`: the gateway, and in development the emulator when no ACS resource is configured. */
 import { setFlagsFromString } from "node:v8";
-import { startEmulator } from "../emulator/emulator";
-import { loadConfig, processEnvironment, type Environment } from "../src/config";
-import { asStartupError, startGateway, untilAskedToEnd, type RunningGateway } from "../src/main";
+import { loadConfig, processEnvironment } from "../src/config";
+import type { RunningGateway } from "../src/main";
 import { StartupError } from "../src/startup-error";
 import { ownEmulatorPort, withOwnEmulator } from "./own-emulator";
+
+// Not in `start`: the compiler leaves the path of an import as it is in a function with `using`.
+const theGateway = () => import("../src/main.ts");
 
 /** Serves until SIGINT or SIGTERM, then finishes what is in flight. Throws `StartupError`. */
 export async function start(): Promise<void> {
@@ -12,9 +14,12 @@ export async function start(): Promise<void> {
   // objects of all requests to come where only a full collection finds them. Nothing of a request outlives it.
   setFlagsFromString("--no-allocation-site-pretenuring");
   const environment = processEnvironment();
-  const asked = untilAskedToEnd();
   const port = ownEmulatorPort(environment);
-  await using emulator = port === undefined ? null : await bringEmulator(environment, port);
+  // A wrong variable is told before anything is loaded or started.
+  loadConfig(port === undefined ? environment : withOwnEmulator(environment, port));
+  const { startGateway, untilAskedToEnd } = await theGateway();
+  const asked = untilAskedToEnd();
+  await using emulator = port === undefined ? null : await bringEmulator(port);
   await using gateway = await startGateway(
     emulator ? { ...environment, ACS_CONNECTION_STRING: emulator.connectionString } : environment,
   );
@@ -27,8 +32,8 @@ interface BroughtEmulator extends AsyncDisposable {
   readonly connectionString: string;
 }
 
-async function bringEmulator(environment: Environment, port: number): Promise<BroughtEmulator> {
-  checkFirst(withOwnEmulator(environment, port));
+async function bringEmulator(port: number): Promise<BroughtEmulator> {
+  const { startEmulator } = await import("../emulator/emulator.ts");
   try {
     return await startEmulator({ port });
   } catch (error) {
@@ -36,15 +41,6 @@ async function bringEmulator(environment: Environment, port: number): Promise<Br
     throw new StartupError(
       `Port ${port} for the emulator is in use. Set EMULATOR_PORT to another one, or ACS_CONNECTION_STRING to use the emulator that runs there.`,
     );
-  }
-}
-
-/** A wrong variable is told before anything is started. */
-function checkFirst(environment: Environment): void {
-  try {
-    loadConfig(environment);
-  } catch (error) {
-    throw asStartupError(error);
   }
 }
 

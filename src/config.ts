@@ -17,6 +17,7 @@ import type { LoggedRequests } from "./services/telemetry/request-log";
 import type { TracingOptions } from "./services/telemetry/tracing";
 import type { EncryptionKey } from "./services/tokens/encryption-keys";
 import { tokenScopes } from "./services/tokens/token-scope";
+import { StartupError } from "./startup-error";
 
 /** An ACS resource, and what of it is used for what. */
 export interface AcsResource {
@@ -120,7 +121,7 @@ export interface Config {
 }
 
 /** The environment does not describe a gateway. The message is for the operator, lists everything and ends in a hint. */
-export class ConfigError extends Error {
+export class ConfigError extends StartupError {
   override readonly name = "ConfigError";
   constructor(readonly problems: readonly string[]) {
     super(

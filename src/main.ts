@@ -1,13 +1,8 @@
 /** The gateway as a process: configuration, gateway, listen; drains on SIGTERM and SIGINT; exit code. */
 import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ConfigError, loadConfig, type Config, type Environment } from "./config";
+import { loadConfig, type Config, type Environment } from "./config";
 import { createGateway, type Gateway } from "./gateway";
-import { MetricsPortUnusable } from "./server/metrics-server";
-import { OperationListUnusable } from "./server/operation-list";
-import { TlsUnusable } from "./server/tls-files";
-import { DatabaseUnusable } from "./services/identities/directory/sql";
-import { RedisUnusable } from "./services/redis/redis-connection";
 import { StartupError } from "./startup-error";
 
 /** A gateway that listens. */
@@ -85,16 +80,7 @@ export function untilAskedToEnd(): Promise<NodeJS.Signals> {
 }
 
 /** Node's listen errors in words; other errors unchanged. */
-export function asStartupError(error: unknown): unknown {
-  const mendable = [
-    ConfigError,
-    DatabaseUnusable,
-    MetricsPortUnusable,
-    OperationListUnusable,
-    RedisUnusable,
-    TlsUnusable,
-  ].some((kind) => error instanceof kind);
-  if (mendable && error instanceof Error) return new StartupError(error.message);
+function asStartupError(error: unknown): unknown {
   const { code, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string };
   switch (code) {
     case "EADDRINUSE":

@@ -1,6 +1,6 @@
 /** What an operator can mend. */
 
-/** Something that the operator can mend; the message says how, and no stack is needed. */
+/** Something that the operator can mend before a start can succeed; the message says how, and no stack is needed. */
 export class StartupError extends Error {
-  override readonly name = "StartupError";
+  override readonly name: string = "StartupError";
 }

@@ -6,6 +6,7 @@ import { HttpRefusal, refusalBody } from "./http-refusal";
 import { Outbox } from "./outbox";
 import type { Page } from "./page";
 import { responseHeaders } from "./response-headers";
+import { StartupError } from "../startup-error";
 
 /** Where it listens. */
 export interface MetricsListener {
@@ -23,7 +24,7 @@ export interface MetricsServerParts {
 }
 
 /** The port is in use, or not this machine's to use. The message is fit for the operator. */
-export class MetricsPortUnusable extends Error {
+export class MetricsPortUnusable extends StartupError {
   override readonly name = "MetricsPortUnusable";
 }
 

@@ -4,9 +4,10 @@ import type { HTTPGraphQLRequest } from "@apollo/server";
 import { parse, stripIgnoredCharacters } from "graphql";
 import { z } from "zod";
 import { HttpRefusal } from "./http-refusal";
+import { StartupError } from "../startup-error";
 
 /** The manifest cannot be used. The message is for the operator, says what is wrong and what would be right. */
-export class OperationListUnusable extends Error {
+export class OperationListUnusable extends StartupError {
   override readonly name = "OperationListUnusable";
 }
 

@@ -5,6 +5,7 @@ import { createSecureContext, type SecureContextOptions } from "node:tls";
 import { reasonOf } from "../services/redis/reason-of";
 import type { Events } from "../services/telemetry/events";
 import { WatchedFile, type Meaning, type WatchOptions } from "../services/watched-file";
+import { StartupError } from "../startup-error";
 
 /** Where the pair is; absolute paths. */
 export interface TlsFiles {
@@ -24,7 +25,7 @@ export interface TlsPair {
 export type TlsEvents = Pick<Events, "tlsChanged" | "tlsRejected">;
 
 /** The files do not make a pair to serve with. The message is for the operator. */
-export class TlsUnusable extends Error {
+export class TlsUnusable extends StartupError {
   override readonly name = "TlsUnusable";
 }
 

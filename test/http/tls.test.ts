@@ -8,7 +8,6 @@ import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import { makeCertificates, type Certificates } from "../../emulator/tls";
 import { Explorer } from "../../src/server/explorer";
-import { asStartupError } from "../../src/main";
 import { StartupError } from "../../src/startup-error";
 import { until } from "../support/until";
 import { startWorld } from "../support/world";
@@ -176,7 +175,7 @@ describe("a server with a certificate", () => {
     await write(cert, key);
     const error = await start().then(
       () => undefined,
-      (thrown: unknown) => asStartupError(thrown),
+      (thrown: unknown) => thrown,
     );
     expect(error).toBeInstanceOf(StartupError);
     expect((error as StartupError).message).toMatch(message);

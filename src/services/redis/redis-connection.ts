@@ -14,6 +14,7 @@ import {
   type RedisScript,
   type Sent,
 } from "./redis-client";
+import { StartupError } from "../../startup-error";
 
 export type { RedisPairScript, RedisScript } from "./redis-client";
 
@@ -59,7 +60,7 @@ export interface RedisChannel {
 }
 
 /** Redis could not be reached, or is not one that the gateway can work with. The message is fit for the operator. */
-export class RedisUnusable extends Error {
+export class RedisUnusable extends StartupError {
   override readonly name = "RedisUnusable";
 }
 

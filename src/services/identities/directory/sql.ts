@@ -1,4 +1,5 @@
 /** The port to a PostgreSQL, a server's or the embedded one: what is asked of it is the same SQL. */
+import { StartupError } from "../../../startup-error";
 
 /** Runs statements. */
 export interface Sql {
@@ -13,6 +14,6 @@ export interface Database extends Sql, AsyncDisposable {
 }
 
 /** The database cannot be used. The message is fit for the operator. */
-export class DatabaseUnusable extends Error {
+export class DatabaseUnusable extends StartupError {
   override readonly name = "DatabaseUnusable";
 }
