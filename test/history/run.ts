@@ -27,6 +27,8 @@ export interface RunReport {
   readonly operations: Readonly<Record<string, number>>;
   readonly faults: Readonly<Record<string, number>>;
   readonly upstreamCalls: Readonly<Record<string, number>>;
+  /** How often the arena itself had no turn, and with it the network and Azure. */
+  readonly standstills: number;
   readonly violations: readonly Violation[];
   /** What gateways have done that no fault explains. */
   readonly misdeeds: readonly string[];
@@ -66,6 +68,7 @@ export async function runHistory(options: RunOptions): Promise<RunReport> {
   const possible = arena.faults.filter(({ name }) => wanted?.some((start) => name.startsWith(start)) ?? true);
   const startedAt = historyClock();
   const signs = watchVitalSigns(arena.spared);
+  const stalls = watchStalls();
   const faults = await runFaults(possible, random, faultsOver, options);
   // From the end of the last fault, which may take longer than it was given: a failover has its own time.
   setTimeout(() => {
@@ -73,6 +76,7 @@ export async function runHistory(options: RunOptions): Promise<RunReport> {
   }, quietEndMs);
   const entries = await work;
   const vitalSigns = signs.stop();
+  const standstills = stalls.stop();
   const truth: Truth = (token) => {
     const known = arena.emulator.introspect(token);
     if (!("identityId" in known)) return undefined;
@@ -91,7 +95,8 @@ export async function runHistory(options: RunOptions): Promise<RunReport> {
     operations: tally(entries.map((entry) => [entry.kind, entry.outcome, sourceOf(entry)].join(" ").trim())),
     faults: tally(faults.map(({ fault }) => fault)),
     upstreamCalls: Object.fromEntries(Object.entries(snapshot).map(([name, { worked }]) => [name, worked])),
-    violations: check(entries, faults, truth),
+    standstills: standstills.length,
+    violations: check(entries, [...faults, ...standstills], truth),
     misdeeds: arena.misdeeds(),
     notRecovered: arena.clients().flatMap((_, replica) => {
       const since = faults.at(-1)?.end ?? startedAt;
@@ -107,6 +112,26 @@ export async function runHistory(options: RunOptions): Promise<RunReport> {
     vitalSigns,
     latencyMs: latencies(entries),
     recoveryMs: recoveries(entries, faults, arena.clients().length),
+  };
+}
+
+/** How late a turn of the arena comes before it is a fault: a part of the patience that gateways have with Redis. */
+const standstillMs = 100;
+
+/** The arena's own standstills, as faults: Redis is reached through it, and the emulator is in it. */
+function watchStalls(): { stop: () => FaultEntry[] } {
+  const entries: FaultEntry[] = [];
+  let last = historyClock();
+  const timer = setInterval(() => {
+    const now = historyClock();
+    if (now - last > standstillMs) entries.push({ fault: "standstill", start: last, end: now });
+    last = now;
+  }, 20);
+  return {
+    stop: () => {
+      clearInterval(timer);
+      return entries;
+    },
   };
 }
 
