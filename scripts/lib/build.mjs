@@ -9,6 +9,9 @@ import { commandFile, mustRun, together } from "./run.mjs";
 /** The command line, built. */
 export const program = join(root, "dist", "bin", "acs-token-gateway.js");
 
+/** TypeScript's native compiler, which needs a fifth of the time. The linter needs the one before it, as a library. */
+export const compiler = commandFile("typescript-7", "bin/tsc");
+
 const sources = ["src", "bin", "emulator", "operations"];
 const stamps = join(root, ".cache", "built.json");
 
@@ -99,7 +102,6 @@ function readStamps() {
 async function buildProgram() {
   // The compiler would not write again what it remembers to have written.
   if (missing().length > 0) rmSync(join(root, "dist", ".tsbuildinfo"), { force: true });
-  const compiler = commandFile("typescript", "bin/tsc");
   await mustRun("The TypeScript compiler", process.execPath, [compiler, "-p", "tsconfig.build.json"], {
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -110,7 +112,6 @@ async function buildProgram() {
 /** For browsers, bundlers, Node.js and React Native alike: ES modules, and CommonJS ones. */
 async function buildClient() {
   rmSync(clientFolder, { recursive: true, force: true });
-  const compiler = commandFile("typescript", "bin/tsc");
   const build = async ({ name, project, type }) => {
     await mustRun("The TypeScript compiler", process.execPath, [compiler, "-p", project], {
       stdio: ["ignore", "pipe", "pipe"],

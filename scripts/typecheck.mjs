@@ -1,0 +1,15 @@
+/** `npm run typecheck`: the types of everything that is written in TypeScript. */
+import { compiler } from "./lib/build.mjs";
+import { main, Problem } from "./lib/project.mjs";
+import { run } from "./lib/run.mjs";
+
+const projects = ["tsconfig.json", "explorer", "status-page", "client", "examples/web"];
+
+await main(async () => {
+  let failed = false;
+  for (const project of projects) {
+    const { code } = await run(process.execPath, [compiler, "-p", project, "--noEmit"]);
+    failed ||= code !== 0;
+  }
+  if (failed) throw new Problem("");
+});
