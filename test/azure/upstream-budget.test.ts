@@ -120,7 +120,7 @@ it("asks for an account's own turn and one among all together, and takes none am
 });
 
 it("asks for a turn among all when its own turn has come, if that is later", async () => {
-  const windowMs = 500;
+  const windowMs = 1_000;
   await using one = await budgets({ issuances: 20, windowMs, replicas: 1 }, 1);
   const sentAt: number[] = [];
   const turn = async () => {
