@@ -41,7 +41,13 @@ export async function gatewayParts() {
     new ClosingList(),
   ];
   const redis = await RedisConnection.connect(config.redis, events);
-  const azure = new AcsIdentityProvider({ ...config.acs, credential: config.acs }, clock, events);
+  const { resources, deadlineMs, maxSockets } = config.acs;
+  const [{ endpoint, accessKey }] = resources;
+  const azure = new AcsIdentityProvider(
+    { endpoint, credential: { accessKey }, deadlineMs, maxSockets },
+    clock,
+    events,
+  );
   const cipher = new TokenCipher(fixedKeyRing(config.tokens.encryptionKeys));
   const reads = process.env.BATCHED_READS ? redis : oneByOne(redis);
   const store = new SealedTokenStore(new RedisTokenStore(reads), cipher, events);
