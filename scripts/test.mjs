@@ -10,6 +10,8 @@ import { commandFile, run, together } from "./lib/run.mjs";
 import { ensureTestPackages } from "./lib/test-packages.mjs";
 import { ensureTools } from "./lib/tools.mjs";
 
+/** Tests that count turns in windows of real time: they have the machine to themselves. */
+const counting = "/test/azure/upstream-budget";
 /** Tests that wait for real time, or in which processes race against it: they need a machine that is not busy. */
 const waiting =
   "/test/(azure/|faults/|history/|api/(redis-away|upstream-failures|refresh-ahead)|identities/orphans|client/token-refresher|access/limits|telemetry/trace-export)";
@@ -28,7 +30,15 @@ await main(async (args) => {
         ? [args]
         : [
             ["--maxWorkers=2", "--testPathIgnorePatterns", "/node_modules/", waiting],
-            ["--maxWorkers=3", "--testPathPatterns", waiting],
+            [
+              "--maxWorkers=3",
+              "--testPathPatterns",
+              waiting,
+              "--testPathIgnorePatterns",
+              "/node_modules/",
+              counting,
+            ],
+            ["--runInBand", "--testPathPatterns", counting],
           ];
     let failure = 0;
     for (const each of runs) {

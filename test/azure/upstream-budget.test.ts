@@ -84,7 +84,8 @@ it("tells those at once whose turn would come too late, and how long to wait", a
   // Twenty go at once; then everybody who cannot wait is told; and only then the next window comes.
   expect(order.slice(-20)).toEqual(Array(20).fill("turn"));
   expect(order.filter((what) => what === "RATE_LIMITED")).toHaveLength(160);
-  expect(new Set(seconds)).toEqual(new Set([5]));
+  // Two windows, a little longer than Azure's, less what it took to be told.
+  for (const each of seconds) expect([4, 5]).toContain(each);
 });
 
 it("leaves half of the limit to those who wait, whatever runs in the background", async () => {
