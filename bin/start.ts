@@ -1,5 +1,6 @@
 /** `start`: the gateway, and in development the emulator when no ACS resource is configured. */
 import { setFlagsFromString } from "node:v8";
+import { untilAskedToEnd } from "../src/asked-to-end";
 import { loadConfig, processEnvironment } from "../src/config";
 import type { RunningGateway } from "../src/main";
 import { StartupError } from "../src/startup-error";
@@ -17,8 +18,8 @@ export async function start(): Promise<void> {
   const port = ownEmulatorPort(environment);
   // A wrong variable is told before anything is loaded or started.
   loadConfig(port === undefined ? environment : withOwnEmulator(environment, port));
-  const { startGateway, untilAskedToEnd } = await theGateway();
   const asked = untilAskedToEnd();
+  const { startGateway } = await theGateway();
   await using emulator = port === undefined ? null : await bringEmulator(port);
   await using gateway = await startGateway(
     emulator ? { ...environment, ACS_CONNECTION_STRING: emulator.connectionString } : environment,

@@ -1,5 +1,4 @@
 /** The gateway as a process: configuration, gateway, listen; drains on SIGTERM and SIGINT; exit code. */
-import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { loadConfig, type Config, type Environment } from "./config";
 import { createGateway, type Gateway } from "./gateway";
@@ -60,23 +59,6 @@ async function drain(
   ).unref();
   gateway.drain(delayMs);
   await sleep(delayMs);
-}
-
-/**
- * Resolves when the process is asked to end: SIGINT (Ctrl-C) or SIGTERM. A second signal, whichever, ends it at once;
- * not by Node's default, which does nothing in a container, where this is process 1.
- */
-export function untilAskedToEnd(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    let asked = false;
-    for (const signal of ["SIGINT", "SIGTERM"] as const) {
-      process.on(signal, () => {
-        if (asked) process.exit(128 + constants.signals[signal]);
-        asked = true;
-        resolve(signal);
-      });
-    }
-  });
 }
 
 /** Node's listen errors in words; other errors unchanged. */
