@@ -124,7 +124,7 @@ export async function userIdentities(
     directory,
     create,
     ({ issuer, subject: name, device }, identityId) => {
-      const caller = { kind: "user", name, issuer } as const;
+      const caller = { kind: "user", name, user: { issuer } };
       audit.record({
         action: "identity.create",
         outcome: "ok",
@@ -135,7 +135,7 @@ export async function userIdentities(
     },
     pace.timings,
   );
-  const gateway = { kind: "gateway", name: "sweeper" } as const;
+  const gateway = { kind: "gateway", name: "sweeper", user: undefined };
   const sweeper = new DoomedSweeper(
     directory,
     (identityId) => identities.delete(identityId, { background: true }),

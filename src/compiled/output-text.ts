@@ -93,7 +93,11 @@ function leaf(type: GraphQLLeafType): Write {
     return (value) => quoted(type.serialize(plain(value)) as string);
   }
   if (isEnumType(type)) return (value) => `"${type.serialize(value) ?? missing()}"`;
-  return (value) => JSON.stringify(type.serialize(plain(value)) ?? missing());
+  return (value) => {
+    const serialized: unknown = type.serialize(plain(value)) ?? missing();
+    // What JSON.stringify does as well, in twice the time.
+    return serialized instanceof Date ? `"${serialized.toISOString()}"` : JSON.stringify(serialized);
+  };
 }
 
 function missing(): never {

@@ -6,8 +6,8 @@ import type { CallerAuthenticator, Credentials } from "../services/access/caller
 import type { RequestLimits } from "../services/access/request-limits";
 import type { Owner } from "../services/identities/directory/user-identities";
 import type { CreateCall } from "../services/identities/identity-service";
-import type { Actor, Audit, AuditedAction, AuditRecord } from "../services/telemetry/audit";
-import type { RequestCaller } from "../services/telemetry/request-log";
+import type { Audit, AuditedAction, AuditRecord } from "../services/telemetry/audit";
+import type { Actor } from "../services/telemetry/line-text";
 import type { Span } from "../services/telemetry/span";
 import type { CachedTokenSummary, TokenService } from "../services/tokens/token-service";
 import type { Target } from "./own-identity";
@@ -27,7 +27,7 @@ export interface AnsweredRequest {
   /** What is being done for it; undefined when it is not traced. */
   readonly span?: Span | undefined;
   /** Who is calling, for the log of requests. */
-  caller?: RequestCaller | undefined;
+  caller?: Actor | undefined;
 }
 
 /** What an audited action is about; filled in as it becomes known. */
@@ -124,11 +124,19 @@ class Request implements RequestContext {
 
   private enter(action: AuditedAction, outcome: AuditRecord["outcome"], about: About): void {
     const { caller, request } = this;
+    // Not spread: V8 makes of a spread an object that outlives the request.
+    const { identityId, device, scopes, lifetimeMinutes, source, userObjectId, change } = about;
     this.parts.audit.record({
       action,
       outcome,
-      caller: caller && actorOf(caller),
-      ...about,
+      caller,
+      identityId,
+      device,
+      scopes,
+      lifetimeMinutes,
+      source,
+      userObjectId,
+      change,
       address: request.address,
       requestId: request.id,
       traceId: request.span?.traceId,
@@ -207,8 +215,4 @@ function authenticated(
   } catch (error) {
     return refused(error);
   }
-}
-
-function actorOf({ kind, name, user }: Caller): Actor {
-  return user ? { kind, name, issuer: user.issuer } : { kind, name };
 }

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { OperationLabel } from "../schema/operation-label";
-import type { RequestCaller } from "../services/telemetry/request-log";
+import type { Actor } from "../services/telemetry/line-text";
 import type { Span } from "../services/telemetry/span";
 import type { ClientAddress } from "./client-address";
 import type { Outbox } from "./outbox";
@@ -27,7 +27,7 @@ export interface RequestInfo {
   /** What is being done for the request; undefined when it is not traced. */
   readonly span: Span | undefined;
   /** Who is calling, for the log; to be set by who finds out. */
-  caller: RequestCaller | undefined;
+  caller: Actor | undefined;
 }
 
 /** Bytes of a refused request that are read and dropped, so that the client can see its answer, before it is cut off. */
@@ -63,7 +63,7 @@ export interface Answered {
 export class Exchange implements RequestInfo {
   /** What it asks for, once that is known: see `OperationLabels`. */
   operation: OperationLabel | undefined;
-  caller: RequestCaller | undefined;
+  caller: Actor | undefined;
   #beganAt = performance.now();
   #isOver = false;
   readonly id: string;
@@ -165,9 +165,11 @@ export class Exchange implements RequestInfo {
     if (this.response.destroyed) this.over(0, "CLIENT_GONE");
     else this.over(status, outcome, bytes);
     headers.push("content-length", String(bytes));
+    // ASCII, as nearly all answers are, is copied to the socket as it is; Latin-1 is Node's word for that.
+    const encoding = bytes === body.length ? "latin1" : "utf8";
     this.around.outbox.put(
       () => {
-        this.#write(status, headers, body, hasData);
+        this.#write(status, headers, body, encoding, hasData);
       },
       (error) => {
         if (this.#hasFailed) this.response.destroy();
@@ -179,7 +181,13 @@ export class Exchange implements RequestInfo {
     );
   }
 
-  #write(status: number, headers: string[], body: string, hasData: boolean): void {
+  #write(
+    status: number,
+    headers: string[],
+    body: string,
+    encoding: "latin1" | "utf8",
+    hasData: boolean,
+  ): void {
     const { request, response } = this;
     if (response.headersSent) {
       // A page that failed half-way: only the end of the connection can tell the client.
@@ -190,7 +198,7 @@ export class Exchange implements RequestInfo {
     if (this.#isPreset) for (const name of response.getHeaderNames()) response.removeHeader(name);
     this.#tellsData = hasData;
     response.writeHead(status, headers);
-    response.end(body);
+    response.end(body, encoding);
     if (!request.complete) this.#dropRest();
   }
 

@@ -14,6 +14,7 @@ import type { Cors } from "./cors";
 import { Deadlines } from "./deadlines";
 import type { Exchange, RequestInfo } from "./exchange";
 import { HttpRefusal, refusalBody } from "./http-refusal";
+import { KnownBodies } from "./known-bodies";
 import type { OperationLabels } from "./operation-labels";
 import type { OperationList, SentOperation } from "./operation-list";
 import { isRefusal, outcomeOf, succeeded } from "./outcomes";
@@ -78,6 +79,7 @@ export class GraphqlRoute<TContext extends BaseContext> {
   readonly #timeoutMs: number;
   readonly #deadlines: Deadlines;
   readonly #shortWay: ShortWay | undefined;
+  readonly #knownBodies = new KnownBodies();
 
   constructor(
     private readonly parts: GraphqlParts<TContext>,
@@ -103,7 +105,9 @@ export class GraphqlRoute<TContext extends BaseContext> {
         "GET, POST, OPTIONS",
       ]);
     }
-    const body = method === "POST" ? await readJsonObject(request, this.options.bodyLimitBytes) : undefined;
+    const { bodyLimitBytes } = this.options;
+    const body =
+      method === "POST" ? await readJsonObject(request, bodyLimitBytes, this.#knownBodies) : undefined;
     const sent = { method, search: exchange.search, body };
     const { operationList } = this.parts;
     const toRun = operationList ? operationList.resolve(sent) : sent;

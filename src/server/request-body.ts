@@ -2,6 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import { HttpRefusal } from "./http-refusal";
+import type { KnownBodies } from "./known-bodies";
 
 const example = `{"query": "{ __typename }"}`;
 const jsonType = /^application\/json[ \t]*(?:;|$)/i;
@@ -17,16 +18,18 @@ export class ClientGone extends Error {
  * @param limitBytes a body of exactly this size is accepted, one byte more is not.
  * @throws {@link HttpRefusal} for a body that is too large, compressed, not JSON, not UTF-8 or not an object, and
  * {@link ClientGone}.
+ * @param known spares the parsing of those that it knows; what it gives is frozen.
  */
 export function readJsonObject(
   request: IncomingMessage,
   limitBytes: number,
-): Promise<Record<string, unknown>> {
+  known?: KnownBodies,
+): Promise<Readonly<Record<string, unknown>>> {
   return new Promise((resolve, reject) => {
     checkHeaders(request, limitBytes);
     readAll(request, limitBytes, reject, (bytes) => {
       try {
-        resolve(objectIn(bytes));
+        resolve(known ? known.valueOf(bytes, objectIn) : objectIn(bytes));
       } catch (error) {
         reject(error instanceof Error ? error : new Error(String(error)));
       }

@@ -134,6 +134,62 @@ it("has nothing that looks like a token, even where a caller's own words stand",
   expect(lines.join("")).not.toContain("eyJ");
 });
 
+it("is one line of JSON whatever strangers have chosen, with everything that is known and no secret", () => {
+  const token = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.c2ln";
+  const key = "kH3nqk0lQZ5zmhI4Tqg2xq8H1mT8cVbYtZ0aPz-w_3E";
+  const written: string[] = [];
+  const audit = createAudit("stdout", systemClock, { write: (some) => void written.push(some) });
+  const hostile = [
+    '"',
+    "\\",
+    '\n{"audit":1}',
+    "\u2028",
+    "\u001b[31m",
+    token,
+    `x ${token}`,
+    "bearer ".padEnd(30, "x"),
+  ];
+  for (const text of hostile) {
+    const caller = { kind: "user", name: text, user: { issuer: text } };
+    const rest = { device: text, userObjectId: text, change: text, identityId: text } as const;
+    audit.record({ action: "token.issue", outcome: "FORBIDDEN", caller, ...rest });
+    audit.flush();
+    const [line, end, ...more] = written.splice(0).join("").split("\n");
+    expect([end, more]).toEqual(["", []]);
+    const {
+      caller: told,
+      device,
+      userObjectId,
+      change,
+      identityId,
+    } = JSON.parse(line ?? "") as AuditRecord & {
+      caller: { name: string; issuer: string };
+    };
+    const all = [told.name, told.issuer, device, userObjectId, change, identityId];
+    expect(new Set(all).size).toBe(1);
+    if (/eyJ|bearer/.test(text)) expect(line).not.toMatch(/eyJ|x{16}/);
+    else expect(device).toBe(text);
+  }
+  const about = { action: "token.issue", outcome: "ok", caller: undefined } as const;
+  const known = {
+    scopes: [],
+    lifetimeMinutes: 60,
+    source: "issued",
+    address: "::1",
+    traceId: "0af7",
+  } as const;
+  audit.record({ ...about, ...known, requestId: key });
+  audit.flush();
+  expect(JSON.parse(written.join(""))).toEqual({
+    audit: 1,
+    time: expect.any(String) as unknown,
+    action: "token.issue",
+    outcome: "ok",
+    ...known,
+    requestId: "[key]",
+  });
+});
+
 it("has a read recorded by nobody: only what is done to identities and tokens", async () => {
   await asService().send("{ viewer { name } }");
   expect(lines).toEqual([]);

@@ -28,8 +28,8 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-/** Answers of both to the same request, from somebody who may do it, as often as asked for. */
-async function both(sent: Sent, times = 3): Promise<{ plain: Received; compiled: Received[] }> {
+/** Answers of both to the same request, from somebody who may do it, as often as asked for: of ten bodies one is remembered. */
+async function both(sent: Sent, times = 10): Promise<{ plain: Received; compiled: Received[] }> {
   const request = { ...sent, headers: { ...ways.service, ...sent.headers } };
   // Whoever asks first has a token issued, and nobody after that.
   await ways.plain(request);

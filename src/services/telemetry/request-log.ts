@@ -1,6 +1,7 @@
 /** One line of the log for each request that was answered. No parameter fits a token, a body or a header. */
 import type { Clock } from "../clock";
 import { GroupedLines } from "./grouped-lines";
+import { LineText, type Actor } from "./line-text";
 import type { DestinationStream, Logger } from "./logger";
 
 /** A request that is answered. */
@@ -20,20 +21,12 @@ export interface RequestRecord {
   readonly status: number;
   readonly durationMs: number;
   /** Who asked, as the audit names him; undefined when nobody knows, or it never came to that. */
-  readonly caller: RequestCaller | undefined;
+  readonly caller: Actor | undefined;
   readonly address: string;
   /** Of the answer's body; undefined for streams and pages. */
   readonly bytes: number | undefined;
   /** Of the trace that the request is part of, if there is one. */
   readonly traceId?: string | undefined;
-}
-
-/** Who asked. */
-export interface RequestCaller {
-  readonly kind: string;
-  /** The name of an API key, or a user's subject. */
-  readonly name: string;
-  readonly user: { readonly issuer: string } | undefined;
 }
 
 /** Which requests have a line. */
@@ -45,23 +38,14 @@ export type LoggedRequests = (typeof loggedRequests)[number];
 const [maxPath, maxSegment] = [80, 24];
 /** The longest name of an operation. */
 const maxName = 64;
-/** A key as `new-key` makes them, in an id that a client has chosen. */
-const keyLike = /(?<![\w-])[\w-]{43}(?![\w-])/g;
-/** An id of our own, and of most clients. */
-const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;
-
 /**
  * Lines that come together are written together, before the answers that they tell of leave: to write costs more than
  * all else there is to a line. They are put together by hand for the same reason, and look as the log's others do.
- *
- * What a stranger has chosen is cleaned before it comes into a line, so that the whole line need not be searched; what
- * is the same again and again is cleaned once.
  */
 export class RequestLog {
   private readonly lines: GroupedLines;
   private name = { sent: "", text: "" };
-  /** Callers live as long as their credentials are known. */
-  private readonly callers = new WeakMap<RequestCaller, string>();
+  private readonly text: LineText;
 
   constructor(
     private readonly which: LoggedRequests,
@@ -73,6 +57,7 @@ export class RequestLog {
     clock: Clock,
   ) {
     this.lines = new GroupedLines(stream, clock);
+    this.text = new LineText(clean);
   }
 
   /** Whether such a request is to have a line: to be asked first, so that what has none costs nothing. */
@@ -96,17 +81,12 @@ export class RequestLog {
     const { id, method, path, operation, operationName, outcome, status, durationMs } = request;
     const { caller, address, bytes, traceId } = request;
     const trace = traceId === undefined ? "" : `,"traceId":"${traceId}"`;
-    const route = path === "/graphql" ? '"/graphql"' : JSON.stringify(this.clean(cleanPath(path)));
+    const route = path === "/graphql" ? '"/graphql"' : this.text.of(cleanPath(path));
     const asked = operation === undefined ? "" : `,"operation":"${operation}"`;
     const named = operationName === undefined ? "" : this.nameText(operationName);
-    const who = caller === undefined ? "" : this.callerText(caller);
+    const who = caller === undefined ? "" : `,"caller":${this.text.ofActor(caller)}`;
     const size = bytes === undefined ? "" : `,"bytes":${bytes}`;
-    return `{"level":"${levelOf(path)}","time":"${this.lines.now()}","requestId":"${this.idText(id)}"${trace},"method":"${method}","path":${route}${asked}${named},"outcome":"${outcome}","status":${status},"durationMs":${Math.round(durationMs * 100) / 100}${who},"address":"${address}"${size},"msg":"request"}\n`;
-  }
-
-  /** Ids are of letters, digits and some signs, none of which JSON escapes. */
-  private idText(id: string): string {
-    return uuid.test(id) ? id : this.clean(id).replace(keyLike, "[key]");
+    return `{"level":"${levelOf(path)}","time":"${this.lines.now()}","requestId":${this.text.ofRequestId(id)}${trace},"method":"${method}","path":${route}${asked}${named},"outcome":"${outcome}","status":${status},"durationMs":${Math.round(durationMs * 100) / 100}${who},"address":"${address}"${size},"msg":"request"}\n`;
   }
 
   private nameText(sent: string): string {
@@ -114,16 +94,6 @@ export class RequestLog {
       this.name = { sent, text: `,"operationName":"${this.clean(sent.slice(0, maxName))}"` };
     }
     return this.name.text;
-  }
-
-  private callerText(caller: RequestCaller): string {
-    let text = this.callers.get(caller);
-    if (text === undefined) {
-      const { kind, name, user } = caller;
-      text = `,"caller":${this.clean(JSON.stringify({ kind, name, issuer: user?.issuer }))}`;
-      this.callers.set(caller, text);
-    }
-    return text;
   }
 }
 
