@@ -198,7 +198,12 @@ export class Exchange implements RequestInfo {
     if (this.#isPreset) for (const name of response.getHeaderNames()) response.removeHeader(name);
     this.#tellsData = hasData;
     response.writeHead(status, headers);
-    response.end(body, encoding);
+    if (body !== "") {
+      // Node would send the end of an answer as a part of its own, however empty, and with several parts in a dearer way.
+      response.write(body, encoding);
+      response.socket?.uncork();
+    }
+    response.end();
     if (!request.complete) this.#dropRest();
   }
 
