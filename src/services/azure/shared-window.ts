@@ -43,8 +43,9 @@ return {take(KEYS[1], tonumber(ARGV[3]), tonumber(ARGV[1]), tonumber(ARGV[2]))}`
 /**
  * `KEYS[1]` is the list of one, `KEYS[2]` that of all. `ARGV: window ms, patience ms, limit of the one, many, limit of
  * all (0: none is wanted), patience ms of one that has had many` → 1 or 0 whether one's own turn is granted, its wait,
- * 1 or 0 whether there are many own turns in the window by now; then the same of a turn among all, if it was asked for:
- * only when the own turn is now. One that is later asks again when it has come.
+ * 1 or 0 whether there are many own turns in the window by now; then the same of a turn among all, if it was asked for,
+ * with 1 or 0 whether half of that limit is free: only when the own turn is now. One that is later asks again when it has
+ * come.
  */
 const enter = `${turns}
 local window, patience, many = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[4])
@@ -54,7 +55,9 @@ local isMany = oldest and oldest + window > now and 1 or 0
 local limit = tonumber(ARGV[5])
 if granted == 0 or wait > 0 or limit == 0 then return {granted, wait, isMany} end
 if isMany == 1 then patience = math.min(patience, tonumber(ARGV[6])) end
-return {granted, wait, isMany, take(KEYS[2], limit, window, patience)}`;
+local allGranted, allWait = take(KEYS[2], limit, window, patience)
+local half = redis.call('LINDEX', KEYS[2], -math.ceil(limit / 2))
+return {granted, wait, isMany, allGranted, allWait, half and half + window > now and 0 or 1}`;
 
 /**
  * `KEYS[1]` is a sorted set of names by when they were last heard of. `ARGV: name, window ms` → how many there are.
@@ -104,7 +107,13 @@ export interface SharedEntryTurn extends Turn {
   /** Whether many own turns were given out in the window. */
   readonly isMany: boolean;
   /** The turn among all, when it was asked for. */
-  readonly amongAll?: Turn;
+  readonly amongAll?: TurnAmongAll;
+}
+
+/** A turn among all. */
+export interface TurnAmongAll extends Turn {
+  /** Whether half of the limit or more is free. */
+  readonly isPlenty: boolean;
 }
 
 /** Turns under limits, given out by Redis to all its gateways in the order of asking. */
@@ -148,18 +157,16 @@ export class SharedWindow {
         ofAll,
         whole(bigPatienceMs),
       );
-    const [granted, waitMs, isMany, allGranted, allWaitMs] = (await traced(
+    const [granted, waitMs, isMany, allGranted, allWaitMs, isPlenty] = (await traced(
       span,
       inTraces.enter,
       ask,
       reasonOf,
-    )) as [number, number, number, number?, number?];
-    return {
-      granted: granted === 1,
-      waitMs,
-      isMany: isMany === 1,
-      ...(allWaitMs === undefined ? {} : { amongAll: { granted: allGranted === 1, waitMs: allWaitMs } }),
-    };
+    )) as [number, number, number, number?, number?, number?];
+    const own = { granted: granted === 1, waitMs, isMany: isMany === 1 };
+    if (allWaitMs === undefined) return own;
+    const amongAll = { granted: allGranted === 1, waitMs: allWaitMs, isPlenty: isPlenty === 1 };
+    return { ...own, amongAll };
   }
 
   /** How many turns in the list of this name are of the present window, or yet to come. Rejects as Redis does. */

@@ -4,7 +4,7 @@ import type { LRUCache } from "lru-cache";
 import { boundedCache } from "../bounded-cache";
 import type { Span } from "../telemetry/span";
 import { SlidingWindow, type Turn } from "./sliding-window";
-import type { SharedEntryTurn, SharedWindow } from "./shared-window";
+import type { SharedEntryTurn, SharedWindow, TurnAmongAll } from "./shared-window";
 
 /** Of the limit: up to here a caller is like any other, and has its turn in the order of asking. */
 const modest = 1 / 20;
@@ -20,7 +20,7 @@ export interface Entry extends Turn {
   /** It has had more than a modest part: it takes what is free, or is about to be. */
   readonly big: boolean;
   /** The turn among all, when it could be had together with this one. */
-  readonly amongAll?: Turn | undefined;
+  readonly amongAll?: TurnAmongAll | undefined;
 }
 
 /**
@@ -56,7 +56,7 @@ export class UpstreamShares {
    * without one all the same. Never rejects: without Redis each gateway counts for itself.
    */
   async enter(accountId: string, patienceMs: number, wanted = false, span?: Span): Promise<Entry> {
-    const who = createHash("sha256").update(accountId).digest("base64url").slice(0, 22);
+    const who = nameOf(accountId);
     const wasBig = this.big.has(who);
     if (wasBig) await this.count(who);
     const turn = (await this.enterShared(who, patienceMs, wanted, span)) ?? this.reserveOwn(who, patienceMs);
@@ -66,6 +66,11 @@ export class UpstreamShares {
       if (!wasBig) void this.count(who);
     }
     return { granted: turn.granted, waitMs: turn.waitMs, big: turn.isMany, amongAll: turn.amongAll };
+  }
+
+  /** Whether the account has its turn at once as long as half of the limit is free: it is modest, or nobody else is big. */
+  isFreeIfHalfIs(accountId: string): boolean {
+    return !this.big.has(nameOf(accountId)) || this.share(1) * 2 >= this.limit;
   }
 
   private share(divisor: number): number {
@@ -116,4 +121,9 @@ export class UpstreamShares {
       return undefined;
     }
   }
+}
+
+/** What an account is called in Redis: who it is, is nobody's business there. */
+function nameOf(accountId: string): string {
+  return createHash("sha256").update(accountId).digest("base64url").slice(0, 22);
 }

@@ -11,6 +11,7 @@ import { Issuance, type ServedToken } from "./issuance";
 import { RefreshAhead } from "./refresh-ahead";
 import type { RevocationNotices } from "./revocation-notices";
 import { Revocations, type Cause } from "./revocations";
+import { SeenKeys } from "./seen-keys";
 import { SingleFlight, type Moment } from "./single-flight";
 import { canonicalScopes, checkLifetime, tokenKey, type TokenKey } from "./token-key";
 import { tokenScopes, type TokenScope } from "./token-scope";
@@ -41,6 +42,7 @@ export class TokenService implements AsyncDisposable {
   private readonly issuance: Issuance;
   private readonly refreshAhead: RefreshAhead;
   private readonly revocations: Revocations;
+  private readonly seen = new SeenKeys();
 
   constructor(
     store: TokenStore<CachedToken>,
@@ -90,7 +92,9 @@ export class TokenService implements AsyncDisposable {
     let withoutStore = this.revocations.owes(key.identityId)
       ? !(await this.revocations.settled(key.identityId))
       : false;
-    if (!withoutStore && !request.forceRefresh) {
+    // Who asks for the lease is given a token, too, if there is one. So what this process has never seen is not read
+    // first: most likely there is none, and whoever waits for Azure is spared a round trip. Reads of many are cheaper.
+    if (!withoutStore && !request.forceRefresh && this.seen.has(key)) {
       const answer = await this.store.read(key, call.span);
       const cached = typeof answer === "string" ? undefined : answer.value;
       if (cached && this.issuance.isFresh(cached)) {
@@ -102,7 +106,9 @@ export class TokenService implements AsyncDisposable {
       // One that is late is asked once more, for the lease: in a stampede it has the token by then.
       withoutStore = answer === "away";
     }
-    return this.served(key, await this.obtain(key, began, request.forceRefresh, withoutStore, call));
+    const obtained = await this.obtain(key, began, request.forceRefresh, withoutStore, call);
+    this.seen.add(key);
+    return this.served(key, obtained);
   }
 
   /** Keeps a token that came with a new identity, whose id nobody else knows yet. Does its best; never rejects. */
@@ -115,6 +121,7 @@ export class TokenService implements AsyncDisposable {
   ): Promise<void> {
     const key = tokenKey(identityId, scopes, lifetimeMinutes, this.azure.credentialOf(identityId));
     await this.issuance.remember(key, issued, span);
+    this.seen.add(key);
   }
 
   /**
