@@ -53,7 +53,7 @@ async function prepare(world, contender) {
   each.bodies = await world.load.order("readAll");
   each.load = { lengths: each.bodies.map((text) => Buffer.byteLength(text)) };
   // Until what is compiled is compiled.
-  await world.load.order("saturate", { seconds: 1, warmSeconds: 2 });
+  await world.load.order("saturate", { seconds: 1, warmSeconds: 8 });
   await world.load.order("close");
   return each;
 }

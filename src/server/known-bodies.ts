@@ -1,7 +1,10 @@
 /** Bodies of requests that come again and again, byte for byte, so that they need not be parsed again. */
 
-/** As much as is remembered: most apps send one or two, since who asks stands in a header. */
-const [places, maxBytes] = [8, 2_048];
+/**
+ * As much as is remembered: most apps send one or two, since who asks stands in a header. A Teams user's Entra token, the
+ * one secret that a body can have, is longer.
+ */
+const [places, maxBytes] = [8, 1_024];
 /** Of bodies that are not known one in so many is remembered: where each is another one, that would be work for nothing. */
 const oneIn = 8;
 

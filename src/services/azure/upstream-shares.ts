@@ -1,5 +1,5 @@
 /** Keeps one caller's share of Azure's limit from becoming everybody's: who takes much waits behind himself. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { LRUCache } from "lru-cache";
 import { boundedCache } from "../bounded-cache";
 import type { Span } from "../telemetry/span";
@@ -70,7 +70,7 @@ export class UpstreamShares {
 
   /** Whether the account has its turn at once as long as half of the limit is free: it is modest, or nobody else is big. */
   isFreeIfHalfIs(accountId: string): boolean {
-    return !this.big.has(nameOf(accountId)) || this.share(1) * 2 >= this.limit;
+    return this.share(1) * 2 >= this.limit || !this.big.has(nameOf(accountId));
   }
 
   private share(divisor: number): number {
@@ -125,5 +125,5 @@ export class UpstreamShares {
 
 /** What an account is called in Redis: who it is, is nobody's business there. */
 function nameOf(accountId: string): string {
-  return createHash("sha256").update(accountId).digest("base64url").slice(0, 22);
+  return hash("sha256", accountId, "base64url").slice(0, 22);
 }

@@ -27,6 +27,7 @@ interface Seat<T> {
   readonly gone: AbortController;
   readonly span: Span | undefined;
   waiting: number;
+  isOver: boolean;
 }
 
 /** How a run stands in the trace of whoever came first, and in those of the others, which are linked to it. */
@@ -80,11 +81,12 @@ export class SingleFlight<T> {
     const outcome = Promise.resolve()
       .then(() => (span ? during(span, fly) : fly()))
       .finally(() => {
+        seat.isOver = true;
         this.clear(key, seat);
       });
     // Every caller may have left by the time it fails.
     outcome.catch(() => undefined);
-    const seat: Seat<T> = { outcome, gone, span, waiting: 0 };
+    const seat: Seat<T> = { outcome, gone, span, waiting: 0, isOver: false };
     this.seats.set(key, seat);
     return seat;
   }
@@ -114,7 +116,8 @@ export class SingleFlight<T> {
       seat.waiting -= 1;
       if (seat.waiting === 0) {
         this.clear(key, seat);
-        seat.gone.abort();
+        // What is over needs no end: to abort is dear, with an error and all that listens.
+        if (!seat.isOver) seat.gone.abort();
       }
     }
   }
