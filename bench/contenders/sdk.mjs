@@ -29,6 +29,15 @@ takeOrders({
     await Promise.all(Array.from({ length: concurrency }, worker));
     return summary(Float64Array.from(samples), samples.length, meter.result);
   },
+  /** A call for each, so many at a time. */
+  warm: async ({ identityIds, concurrency }) => {
+    const left = [...identityIds];
+    const worker = async () => {
+      for (let id = left.pop(); id; id = left.pop())
+        await client.getToken({ communicationUserId: id }, scopes);
+    };
+    await Promise.all(Array.from({ length: concurrency }, worker));
+  },
   /** One call. @returns its milliseconds */
   once: async ({ identityId }) => {
     const startedAt = now();

@@ -1,6 +1,10 @@
 /** Child processes on the core of their role, that end with the bench however it ends. */
+import { Buffer } from "node:buffer";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { fstatSync, openSync, readSync, unlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { pinned } from "./cores.mjs";
 
 /** A shell that waits for its input to end, which the kernel sees to when the bench dies of anything. */
@@ -19,26 +23,40 @@ export function cleanEnvironment(extra = {}) {
  */
 export function startChild(role, program, args, { env, ipc = false } = {}) {
   const [command, all] = pinned(role, program, args);
+  const told = fileWithoutName();
   const process_ = spawn(command, all, {
     env: cleanEnvironment(env),
-    stdio: ["ignore", "pipe", "pipe", ...(ipc ? ["ipc"] : [])],
+    stdio: ["ignore", "pipe", told, ...(ipc ? ["ipc"] : [])],
   });
-  return new Child(process_, [program, ...args].join(" "));
+  return new Child(process_, [program, ...args].join(" "), told);
 }
+
+let files = 0;
+
+/** A server's log has a line for each request: whoever read it from a pipe would take the processor from what is measured. */
+function fileWithoutName() {
+  const path = join(tmpdir(), `acs-token-gateway-bench-${process.pid}-${files++}.log`);
+  const descriptor = openSync(path, "w+", 0o600);
+  unlinkSync(path);
+  return descriptor;
+}
+
+/** The most of a log that is shown. */
+const mostShown = 500_000;
 
 class Child {
   #output = "";
-  #told = "";
+  #told;
   #ended = false;
 
-  constructor(child, name) {
+  constructor(child, name, told) {
+    this.#told = told;
     this.child = child;
     this.name = name;
     endWithBench(child);
     child.stdout
       .setEncoding("utf8")
       .on("data", (text) => (this.#output = (this.#output + text).slice(-20_000)));
-    child.stderr.setEncoding("utf8").on("data", (text) => (this.#told = (this.#told + text).slice(-500_000)));
     // Each wait for its output listens for its end, too.
     child.setMaxListeners(0);
     child.once("exit", () => (this.#ended = true));
@@ -56,7 +74,7 @@ class Child {
       if (match) return match;
       if (this.#ended || Date.now() > deadline) {
         const what = this.#ended ? "has ended" : "did not say what was waited for";
-        throw new Error(`${this.name} ${what}:\n${this.#output}${this.#told}`);
+        throw new Error(`${this.name} ${what}:\n${this.#output}${this.log}`);
       }
       await Promise.race([
         once(this.child.stdout, "data"),
@@ -68,7 +86,10 @@ class Child {
 
   /** What it has written to its standard error lately. */
   get log() {
-    return this.#told;
+    const { size } = fstatSync(this.#told);
+    const bytes = Buffer.alloc(Math.min(size, mostShown));
+    readSync(this.#told, bytes, 0, bytes.length, size - bytes.length);
+    return bytes.toString();
   }
 
   /** Ends it; resolves when it is gone. */

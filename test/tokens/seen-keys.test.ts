@@ -41,6 +41,20 @@ it("takes few for seen that were not, also with a hundred thousand in it", () =>
   expect(seen.has(tokenKey(part(1), ["chat", "voip"], 60, "credential"))).toBe(false);
 });
 
+it("takes others for new while nearly all of late were, and for known when they were not", () => {
+  const seen = new SeenKeys();
+  let id = 0;
+  const meet = (count: number, hadToken: boolean | undefined) => {
+    for (let index = 0; index < count; index++) seen.add(tokenKey(`${id++}`, ["chat"], 60, "c"), hadToken);
+    return seen.othersAreNew;
+  };
+  expect(seen.othersAreNew).toBe(false);
+  expect(meet(200, undefined)).toBe(false);
+  expect(meet(200, false)).toBe(true);
+  expect(meet(40, true)).toBe(false);
+  expect(meet(10, false)).toBe(false);
+});
+
 it("lets a gateway find another's token that it has never seen", async () => {
   await using world = await startWorld({ gateways: 2, redis: true });
   const { id } = (await world.client.data(CreateIdentityDocument)).createIdentity.identity;

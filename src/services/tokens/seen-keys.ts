@@ -1,4 +1,4 @@
-/** Of which keys this process has seen a token: a guess whether it is worth while to look for one. */
+/** Of which keys this process has seen a token, and what to expect of others: whether it is worth while to look for one. */
 import { scopesToBits } from "./token-scope";
 import type { TokenKey } from "./token-key";
 
@@ -6,21 +6,34 @@ import type { TokenKey } from "./token-key";
 const size = 2 ** 24;
 /** What tells identities apart is at the end of their ids. */
 const hashed = 16;
+/** How many keys count that were not seen before, and the part of them that must have had no token for the next to be taken for new. */
+const [counting, mostly] = [64, 3 / 4];
 
 /**
  * A table of bits by a hash of each key (Bloom 1970, with one hash), of which nothing is ever taken out: 2 MB at the
  * most, which the system gives when they are first written to. A wrong guess costs time, and nothing else.
+ *
+ * A key that is not in it is most likely new where identities are, and most likely not where this process is.
  */
 export class SeenKeys {
   private readonly bits = new Uint32Array(size / 32);
+  /** A moving average. */
+  private newPart = 0;
+
+  /** Whether keys that were not seen had no token lately. */
+  get othersAreNew(): boolean {
+    return this.newPart > mostly;
+  }
 
   has(key: TokenKey): boolean {
     const place = placeOf(key);
     return ((this.bits[place >>> 5] ?? 0) & (1 << (place & 31))) !== 0;
   }
 
-  add(key: TokenKey): void {
+  /** @param hadToken whether there was one for a key that was not seen before; undefined: that says nothing of others */
+  add(key: TokenKey, hadToken?: boolean): void {
     const place = placeOf(key);
+    if (hadToken !== undefined) this.newPart += ((hadToken ? 0 : 1) - this.newPart) / counting;
     this.bits[place >>> 5] = (this.bits[place >>> 5] ?? 0) | (1 << (place & 31));
   }
 }

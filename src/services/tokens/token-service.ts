@@ -92,12 +92,14 @@ export class TokenService implements AsyncDisposable {
     let withoutStore = this.revocations.owes(key.identityId)
       ? !(await this.revocations.settled(key.identityId))
       : false;
-    // Who asks for the lease is given a token, too, if there is one. So what this process has never seen is not read
-    // first: most likely there is none, and whoever waits for Azure is spared a round trip. Reads of many are cheaper.
-    if (!withoutStore && !request.forceRefresh && this.seen.has(key)) {
+    const wasSeen = this.seen.has(key);
+    // Who asks for the lease is given a token, too, if there is one. So what is new most likely is not read first, and
+    // whoever waits for Azure is spared a round trip. To read is cheaper, because many reads go together.
+    if (!withoutStore && !request.forceRefresh && (wasSeen || !this.seen.othersAreNew)) {
       const answer = await this.store.read(key, call.span);
       const cached = typeof answer === "string" ? undefined : answer.value;
       if (cached && this.issuance.isFresh(cached)) {
+        if (!wasSeen) this.seen.add(key, true);
         this.refreshAhead.consider(key, cached, call.span);
         // Not spread: this is what most requests come to, and V8 makes of a spread an object that outlives them.
         const { token, expiresOn, scopes } = cached;
@@ -107,7 +109,7 @@ export class TokenService implements AsyncDisposable {
       withoutStore = answer === "away";
     }
     const obtained = await this.obtain(key, began, request.forceRefresh, withoutStore, call);
-    this.seen.add(key);
+    if (!wasSeen) this.seen.add(key, request.forceRefresh ? undefined : obtained.source === "cache");
     return this.served(key, obtained);
   }
 
