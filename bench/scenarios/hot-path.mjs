@@ -77,9 +77,7 @@ async function takeRound(world, contender, seconds) {
     return { saturated: await undisturbed(() => callDirectly(world, server, seconds)) };
   }
   await openLoad(world, [server.url], contender.load);
-  const saturated = await undisturbed(() =>
-    world.load.order("saturate", { seconds, warmSeconds, watched }),
-  );
+  const saturated = await undisturbed(() => world.load.order("saturate", { seconds, warmSeconds, watched }));
   const rate =
     median([...contender.rounds.map((round) => round.saturated.perSecond), saturated.perSecond]) / 2;
   const half = await undisturbed(() => world.load.order("pace", { rate, seconds: seconds * 0.75, watched }));
