@@ -49,6 +49,9 @@ it("takes others for new while nearly all of late were, and for known when they 
     return seen.othersAreNew;
   };
   expect(seen.othersAreNew).toBe(false);
+  // A crowd that asks for one key says no more than one who does.
+  for (let index = 0; index < 500; index++) seen.add(tokenKey("one", ["chat"], 60, "c"), false);
+  expect(seen.othersAreNew).toBe(false);
   expect(meet(200, undefined)).toBe(false);
   expect(meet(200, false)).toBe(true);
   expect(meet(40, true)).toBe(false);

@@ -1,5 +1,4 @@
 /** Lets a caller go before its turn has been asked for, while Azure's limit is far: what Redis then says is of use to the next. */
-
 import { setImmediate as nextTurn } from "node:timers/promises";
 
 /** Of the window: for so long the word that there is plenty counts, for others may take much of it meanwhile. */

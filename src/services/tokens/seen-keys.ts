@@ -2,7 +2,7 @@
 import { scopesToBits } from "./token-scope";
 import type { TokenKey } from "./token-key";
 
-/** Of the table, in bits: with a million keys in it one in fifteen others is taken for seen. */
+/** Of the table, in bits: with a million keys in it one in seventeen others is taken for seen. */
 const size = 2 ** 24;
 /** What tells identities apart is at the end of their ids. */
 const hashed = 16;
@@ -30,8 +30,12 @@ export class SeenKeys {
     return ((this.bits[place >>> 5] ?? 0) & (1 << (place & 31))) !== 0;
   }
 
-  /** @param hadToken whether there was one for a key that was not seen before; undefined: that says nothing of others */
+  /**
+   * @param hadToken whether there was one for the key; undefined: that says nothing of others. Of all who asked for a key
+   * at one time the first to be answered is heard, so that many for one do not pass for many.
+   */
   add(key: TokenKey, hadToken?: boolean): void {
+    if (this.has(key)) return;
     const place = placeOf(key);
     if (hadToken !== undefined) this.newPart += ((hadToken ? 0 : 1) - this.newPart) / counting;
     this.bits[place >>> 5] = (this.bits[place >>> 5] ?? 0) | (1 << (place & 31));

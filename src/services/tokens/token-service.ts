@@ -109,7 +109,7 @@ export class TokenService implements AsyncDisposable {
       withoutStore = answer === "away";
     }
     const obtained = await this.obtain(key, began, request.forceRefresh, withoutStore, call);
-    if (!wasSeen) this.seen.add(key, request.forceRefresh ? undefined : obtained.source === "cache");
+    this.seen.add(key, request.forceRefresh ? undefined : obtained.source === "cache");
     return this.served(key, obtained);
   }
 
