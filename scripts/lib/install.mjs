@@ -31,7 +31,7 @@ function install(folder, options) {
 }
 
 /** npm's own record of what it has installed, which it writes last, against the lock file. */
-function isInstalled(folder) {
+export function isInstalled(folder) {
   const wanted = packagesOf(join(folder, "package-lock.json"));
   const present = packagesOf(join(folder, "node_modules", ".package-lock.json"));
   if (!present) return false;

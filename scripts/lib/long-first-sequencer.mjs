@@ -3,6 +3,8 @@ import Sequencer from "@jest/test-sequencer";
 
 /** Those that take a quarter of a minute or longer, the longest first. Jest itself knows that of earlier runs only. */
 const long = [
+  "history/history",
+  "deploy/image",
   "commands/scripts",
   "explorer/explorer.browser",
   "package/package",
