@@ -2,15 +2,18 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ensureBuilt } from "./lib/build.mjs";
-import { ensureInstalled, ensureInstalledIn } from "./lib/install.mjs";
+import { ensureInstalled, ownPackages } from "./lib/install.mjs";
 import { main, Problem, root } from "./lib/project.mjs";
 import { ensureTools } from "./lib/tools.mjs";
 
 await main(async (args) => {
   const given = optionsOf(args);
-  await ensureInstalled();
+  await ensureInstalled(ownPackages, {
+    folders: [join(root, "bench")],
+    what: "what the gateway is measured against",
+    options: ["--ignore-scripts"],
+  });
   await ensureBuilt(["program"]);
-  await ensureInstalledIn([join(root, "bench")], "what the gateway is measured against", "--ignore-scripts");
   Object.assign(process.env, await ensureTools(["redis-server"]));
   const bench = await import("../bench/main.mjs");
   const only = given.only?.split(",") ?? bench.names;

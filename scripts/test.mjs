@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensureBuilt } from "./lib/build.mjs";
 import { countsVariable } from "./lib/count-reporter.mjs";
-import { ensureInstalled } from "./lib/install.mjs";
+import { ensureInstalled, ownPackages } from "./lib/install.mjs";
 import { main } from "./lib/project.mjs";
 import { commandFile, run, together } from "./lib/run.mjs";
-import { ensureTestPackages } from "./lib/test-packages.mjs";
+import { testPackages } from "./lib/test-packages.mjs";
 import { ensureTools } from "./lib/tools.mjs";
 
 /** Tests that count turns in windows of real time: they have the machine to themselves. */
@@ -17,9 +17,8 @@ const waiting =
   "/test/(azure/|faults/|history/|api/(redis-away|upstream-failures|refresh-ahead)|identities/orphans|client/token-refresher|access/limits|telemetry/trace-export)";
 
 await main(async (args) => {
-  await ensureInstalled();
+  const [tools] = await together([ensureTools(), ensureInstalled(ownPackages, testPackages())]);
   await ensureBuilt();
-  const [tools] = await together([ensureTools(), ensureTestPackages()]);
   const folder = mkdtempSync(join(tmpdir(), "acs-token-gateway-test-"));
   try {
     const counts = join(folder, "counts");

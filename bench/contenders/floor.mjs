@@ -1,11 +1,10 @@
 /** The floor: the same work on node:http, ioredis and node:crypto alone. No GraphQL, no limits, no audit, no retry. */
 import { Buffer } from "node:buffer";
 import { createDecipheriv, createSecretKey, hash } from "node:crypto";
-import { createServer } from "node:http";
 import { setImmediate } from "node:timers";
 import { Redis } from "ioredis";
 import { bearerCheck, issuerFrom } from "./shared/bearer.mjs";
-import { listen } from "./shared/listen.mjs";
+import { serve } from "./shared/plain-server.mjs";
 
 const bits = { CHAT: 1, CHAT_JOIN: 2, CHAT_JOIN_LIMITED: 4, VOIP: 8, VOIP_JOIN: 16 };
 const names = Object.keys(bits);
@@ -45,7 +44,7 @@ function keyOf(identityId) {
   return key;
 }
 
-async function answer(authorization, text) {
+async function answer({ authorization }, text) {
   const claims = callerOf(authorization);
   if (!claims) return undefined;
   const identityId = claims[issuer.identityClaim];
@@ -93,21 +92,4 @@ function decode(bytes) {
   };
 }
 
-const server = createServer((request, response) => {
-  let text = "";
-  request.setEncoding("utf8");
-  request.on("data", (piece) => (text += piece));
-  request.on("end", () => {
-    answer(request.headers.authorization, text).then(
-      (json) => {
-        if (json === undefined) response.writeHead(401).end();
-        else {
-          const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(json) };
-          response.writeHead(200, headers).end(json);
-        }
-      },
-      () => response.writeHead(500).end(),
-    );
-  });
-});
-await listen(server, "/graphql");
+await serve(answer);

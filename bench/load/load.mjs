@@ -72,13 +72,13 @@ export class Load {
     return bodies;
   }
 
-  /** Sends the request with this number alone. @returns the milliseconds until its answer */
-  once(index) {
+  /** Sends the request with this number alone, over the connection of that number. @returns the milliseconds until its answer */
+  once(index, connection = 0) {
     return new Promise((resolve, reject) => {
       const startedAt = now();
       this.#onWrong = reject;
       this.#onAnswer = () => resolve(now() - startedAt);
-      this.#send(this.#connections[0], index, startedAt);
+      this.#send(this.#connections[connection], index, startedAt);
     });
   }
 

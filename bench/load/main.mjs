@@ -12,7 +12,7 @@ const orders = {
     await load.open({ ...options, requests: requestsFrom(requests) });
   },
   readAll: () => load.readAll(),
-  once: ({ index }) => load.once(index),
+  once: ({ index, connection }) => load.once(index, connection),
   burst: () => load.burst(),
   saturate: (options) => load.saturate(options),
   pace: (options) => load.pace(options),

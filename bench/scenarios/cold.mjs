@@ -1,6 +1,6 @@
 /** A token that nobody has asked for yet: what the gateway adds to the one call that has to be made. */
 import { setTimeout as delay } from "node:timers/promises";
-import { startSdk } from "../contenders/contenders.mjs";
+import { startColdFloor, startSdk } from "../contenders/contenders.mjs";
 import { apiKey, startGateway } from "../lib/gateway.mjs";
 import { resetFigures, scriptFigures } from "../lib/redis-figures.mjs";
 import { median } from "../lib/statistics.mjs";
@@ -20,42 +20,41 @@ const warmUp = 20;
 export async function measure(world, { quick }) {
   const count = warmUp + (quick ? 50 : 200);
   const sdk = await startSdk(world);
+  const floor = await startColdFloor(world);
   const gateway = await startGateway(world.environment);
   try {
-    const target = targetOf(gateway.url);
     const warmed = quick ? warmCalls / 4 : warmCalls;
-    await warm(world, sdk, target, await makeIdentities(world, warmed));
-    const identities = await makeIdentities(world, 3 * count);
-    const [direct, byService, byUser] = [0, 1, 2].map((kind) =>
-      identities.slice(kind * count, (kind + 1) * count),
-    );
+    await sdk.order("warm", { identityIds: await makeIdentities(world, warmed), concurrency: warmAtOnce });
+    for (const { url } of [floor, gateway]) await warm(world, url, await makeIdentities(world, warmed));
+    const kinds = Object.keys(titles);
+    const identities = await makeIdentities(world, kinds.length * count);
+    const identityOf = (kind, index) => identities[kinds.indexOf(kind) * count + index];
     await world.emulator.setLatency(latencyMs);
-    const service = byService.map(asService);
-    const user = byUser.map((id, index) => {
-      const credential = `authorization: Bearer ${world.issuer.token(`new-${index}`, id)}`;
-      return { credential, body };
-    });
-    await world.load.order("open", {
-      targets: [target],
-      connections: 1,
-      prefix,
-      requests: { path: target.path, list: [...service, ...user] },
-    });
-    const times = { sdk: [], service: [], user: [] };
-    let scripts;
+    // The load's connections are to both, in turn: it knows which by the order in which they were opened.
+    const requests = kinds
+      .slice(1)
+      .flatMap((kind) =>
+        Array.from({ length: count }, (_, index) => requestOf(world, kind, index, identityOf(kind, index))),
+      );
+    const targets = [floor.url, gateway.url].map(targetOf);
+    const path = targets[0].path;
+    await world.load.order("open", { targets, connections: 2, prefix, requests: { path, list: requests } });
+    const take = {
+      sdk: (index) => sdk.order("once", { identityId: identityOf("sdk", index) }),
+      floor: (index) => world.load.order("once", { index, connection: 0 }),
+      service: (index) => world.load.order("once", { index: count + index, connection: 1 }),
+      user: (index) => world.load.order("once", { index: 2 * count + index, connection: 1 }),
+    };
+    const times = Object.fromEntries(kinds.map((kind) => [kind, []]));
     for (let index = 0; index < count; index++) {
       if (index === warmUp) await resetFigures(world.redis);
-      const steps = [
-        async () => times.sdk.push(await sdk.order("once", { identityId: direct[index] })),
-        async () => times.service.push(await world.load.order("once", { index })),
-        async () => times.user.push(await world.load.order("once", { index: count + index })),
-      ];
-      for (let step = 0; step < steps.length; step++) {
-        await steps[(step + index) % steps.length]();
+      for (let step = 0; step < kinds.length; step++) {
+        const kind = kinds[(step + index) % kinds.length];
+        times[kind].push(await take[kind](index));
         await delay(1);
       }
     }
-    scripts = await scriptFigures(world.redis);
+    const scripts = await scriptFigures(world.redis);
     await world.load.order("close");
     const measured = Object.fromEntries(
       Object.entries(times).map(([name, all]) => [name, all.slice(warmUp)]),
@@ -69,15 +68,21 @@ export async function measure(world, { quick }) {
   } finally {
     await world.emulator.setLatency(0);
     await gateway.end();
+    await floor.end();
     await sdk.end();
   }
 }
 
 const asService = (id) => ({ credential: `x-api-key: ${apiKey}`, body: bodyFor(id) });
 
-/** The same number of calls for both. */
-async function warm(world, sdk, target, identityIds) {
-  await sdk.order("warm", { identityIds, concurrency: warmAtOnce });
+function requestOf(world, kind, index, identityId) {
+  if (kind !== "user") return asService(identityId);
+  return { credential: `authorization: Bearer ${world.issuer.token(`new-${index}`, identityId)}`, body };
+}
+
+/** As many requests as the SDK has made calls. */
+async function warm(world, url, identityIds) {
+  const target = targetOf(url);
   await world.load.order("open", {
     targets: [target],
     connections: warmAtOnce,
@@ -90,6 +95,7 @@ async function warm(world, sdk, target, identityIds) {
 
 const titles = {
   sdk: "The SDK's `getToken`, called directly",
+  floor: "The least: node:http, the SDK, a lease and a write in Redis",
   service: "The gateway, for a service that it knows",
   user: "The gateway, for a user whose access token it has never seen",
 };

@@ -5,21 +5,28 @@ import { alone } from "./lock.mjs";
 import { root, say } from "./project.mjs";
 import { mustRun, together } from "./run.mjs";
 
-/** After it, node_modules is what package-lock.json says, development packages included. */
-export function ensureInstalled() {
-  return ensureInstalledIn([root], "packages");
-}
+/** The gateway's own packages, those of its development included. */
+export const ownPackages = { folders: [root], what: "packages", options: [] };
 
-/** The same for several folders at a time. `what` tells the user what they hold; `options` are npm's. */
-export async function ensureInstalledIn(folders, what, ...options) {
-  const missing = () => folders.filter((folder) => !isInstalled(folder));
+/**
+ * After it, each folder's node_modules is what its package-lock.json says.
+ * @param {...{ folders: string[], what: string, options: string[] }} sets installed beside each other; `what` tells the
+ * user what they hold, `options` are npm's
+ */
+export async function ensureInstalled(...sets) {
+  const wanted = sets.length > 0 ? sets : [ownPackages];
+  const missing = () => wanted.filter(({ folders }) => !folders.every(isInstalled));
   if (missing().length === 0) return;
   await alone(async () => {
     const work = missing();
     if (work.length === 0) return;
     const started = Date.now();
-    say(`Installing ${what} (npm ci)…`);
-    await together(work.map((folder) => install(folder, options)));
+    say(`Installing ${work.map(({ what }) => what).join(", and ")} (npm ci)…`);
+    await together(
+      work.flatMap(({ folders, options }) =>
+        folders.filter((folder) => !isInstalled(folder)).map((folder) => install(folder, options)),
+      ),
+    );
     say(`Installed in ${Math.round((Date.now() - started) / 1000)} s.`);
   });
 }
@@ -30,7 +37,7 @@ function install(folder, options) {
   return mustRun("npm ci", ...npm(args), { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
 }
 
-/** npm's own record of what it has installed, which it writes last, against the lock file. */
+/** Whether node_modules is that already, by npm's own record of what it has installed, which it writes last. */
 export function isInstalled(folder) {
   const wanted = packagesOf(join(folder, "package-lock.json"));
   const present = packagesOf(join(folder, "node_modules", ".package-lock.json"));
