@@ -1,5 +1,5 @@
 /** Environment → one frozen Config, or one message that lists every wrong variable. The only reader of the environment. */
-import { randomBytes } from "node:crypto";
+import { createSecretKey, randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import type { z } from "zod";
 import { contradictions } from "./config/contradictions";
@@ -222,7 +222,7 @@ function toConfig(v: Variables, environment: Environment): Config {
           },
     tokens: {
       minRemainingMs: v.MIN_REMAINING_MINUTES * minute,
-      encryptionKeys: givenKeys ?? [{ id: "development", secret: randomBytes(32) }],
+      encryptionKeys: givenKeys ?? [{ id: "development", secret: createSecretKey(randomBytes(32)) }],
       encryptionKeysFile: v.TOKEN_ENCRYPTION_KEYS_FILE?.path,
       encryptionKeysMadeUp: givenKeys === undefined,
       maxCachedIdentities: v.MAX_CACHED_IDENTITIES,

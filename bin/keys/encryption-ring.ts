@@ -34,7 +34,10 @@ export interface Turned {
 }
 
 /** A new entry: an id that no key of `others` has, and 32 random bytes. */
-export function makeEncryptionKey(others: readonly EncryptionKey[] = []): { id: string; entry: string } {
+export function makeEncryptionKey(others: readonly Pick<EncryptionKey, "id">[] = []): {
+  id: string;
+  entry: string;
+} {
   const id = randomBytes(4).toString("hex");
   if (others.some((key) => key.id === id)) return makeEncryptionKey(others);
   return { id, entry: `${id}:${randomBytes(32).toString("base64")}` };
@@ -86,7 +89,7 @@ function add({ keys }: Ring, { now, settleMs }: StepOptions): Acted {
   if (waiting) {
     throw new StartupError(`Key ${waiting.id} was added already, and does not seal yet: --step promote.`);
   }
-  const { id, entry } = makeEncryptionKey(keys.map((key) => ({ id: key.id, secret: Buffer.alloc(0) })));
+  const { id, entry } = makeEncryptionKey(keys);
   return {
     keys: [...keys, { id, entry, note: { is: "added", at: now } }],
     told: [

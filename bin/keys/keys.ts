@@ -189,7 +189,7 @@ function apiKeyRow({ name, hash, rights, scopes, expiresAt, requestsPerMinute }:
 }
 
 function encryptionKeyRow({ id, secret }: EncryptionKey, index: number) {
-  const fingerprint = createHash("sha256").update(secret).digest("hex").slice(0, 8);
+  const fingerprint = createHash("sha256").update(secret.export()).digest("hex").slice(0, 8);
   return { id, fingerprint, use: index === 0 ? "seals and opens" : "opens" };
 }
 

@@ -12,7 +12,9 @@ export function describeConfig(config: Config): Record<string, unknown> {
     redis: config.redis && { ...config.redis, ...describeRedis(config.redis) },
     tokens: {
       ...config.tokens,
-      encryptionKeys: config.tokens.encryptionKeys.map((key) => `${key.id}:${fingerprint(key.secret)}`),
+      encryptionKeys: config.tokens.encryptionKeys.map(
+        (key) => `${key.id}:${fingerprint(key.secret.export())}`,
+      ),
     },
     access: {
       ...config.access,

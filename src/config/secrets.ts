@@ -11,11 +11,9 @@ export function secretsIn({ acs, redis, tokens, access, directory }: Config): st
     access.developmentKey,
     ...(databaseUrl === undefined ? [] : passwordsIn(databaseUrl)),
   ].filter((secret) => secret !== undefined);
-  const keys = tokens.encryptionKeys.flatMap(({ secret }) => [
-    secret.toString("base64"),
-    secret.toString("base64url"),
-    secret.toString("hex"),
-  ]);
+  const keys = tokens.encryptionKeys
+    .map(({ secret }) => secret.export())
+    .flatMap((secret) => [secret.toString("base64"), secret.toString("base64url"), secret.toString("hex")]);
   return [...passwords, ...keys];
 }
 

@@ -1,5 +1,5 @@
 /** What Redis holds: nothing that a reader of it could use, and nothing that a writer to it could make the gateway serve. */
-import { randomBytes } from "node:crypto";
+import { createSecretKey, randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { Redis } from "ioredis";
 import {
@@ -137,7 +137,8 @@ type Person = Awaited<ReturnType<typeof newIdentity>>;
 
 /** A deadline as the store writes it, of which an hour is left. */
 const deadline = Buffer.from(String(Date.now() + 3_600_000));
-const foreign = (id: string) => new TokenCipher(fixedKeyRing([{ id, secret: randomBytes(32) }]));
+const foreign = (id: string) =>
+  new TokenCipher(fixedKeyRing([{ id, secret: createSecretKey(randomBytes(32)) }]));
 const otherToken = encodeToken({ token: "aGVhZGVy.cGF5bG9hZA.c2ln", scopes: ["chat"], expiresOn: 4e12 });
 
 describe("a value that somebody changed", () => {

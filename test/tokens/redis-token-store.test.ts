@@ -1,4 +1,5 @@
 /** The Redis store keeps the promises of every store, through restarts, and shows nothing to who reads the database. */
+import { createSecretKey } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { Redis } from "ioredis";
 import { fixedKeyRing } from "../../src/services/tokens/key-ring";
@@ -13,7 +14,7 @@ import { startRedis, type RedisServer } from "../support/redis-server";
 import { describeTokenStore } from "./token-store.suite";
 import { until } from "../support/until";
 
-const keys = [{ id: "k1", secret: Buffer.alloc(32, 7) }];
+const keys = [{ id: "k1", secret: createSecretKey(Buffer.alloc(32, 7)) }];
 
 async function connect(redis: RedisServer) {
   const events = recordEvents();

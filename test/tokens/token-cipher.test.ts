@@ -1,4 +1,5 @@
 /** What is sealed opens only whole, only under its name, and with any key of the ring. */
+import { createSecretKey } from "node:crypto";
 import { expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { fixedKeyRing } from "../../src/services/tokens/key-ring";
@@ -6,7 +7,7 @@ import { TokenCipher } from "../../src/services/tokens/token-cipher";
 import { decodeToken, encodeToken } from "../../src/services/tokens/token-codec";
 import { bitsToScopes, tokenScopes } from "../../src/services/tokens/token-scope";
 
-const key = (id: string, fill: number) => ({ id, secret: Buffer.alloc(32, fill) });
+const key = (id: string, fill: number) => ({ id, secret: createSecretKey(Buffer.alloc(32, fill)) });
 const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array));
 
 it("opens what it sealed, for any bytes and any name", () => {
