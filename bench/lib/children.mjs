@@ -6,7 +6,6 @@ import { fstatSync, openSync, readSync, unlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pinned } from "./cores.mjs";
-import { nodeOptions } from "./node-options.mjs";
 
 /** A shell that waits for its input to end, which the kernel sees to when the bench dies of anything. */
 const watch = 'read -r _; kill -s KILL -- "$0"';
@@ -19,12 +18,11 @@ export function cleanEnvironment(extra = {}) {
 
 /**
  * Starts a program.
- * @param {"server" | "load"} role whose core it runs on; servers are programs of Node.js
+ * @param {"server" | "load"} role whose core it runs on
  * @param {{ env?: object, ipc?: boolean }} options `ipc`: with a channel for messages
  */
 export function startChild(role, program, args, { env, ipc = false } = {}) {
-  const words = role === "server" ? [...nodeOptions, ...args] : args;
-  const [command, all] = pinned(role, program, words);
+  const [command, all] = pinned(role, program, args);
   const told = fileWithoutName();
   const process_ = spawn(command, all, {
     env: cleanEnvironment(env),

@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 import { cpus, release, totalmem, type } from "node:os";
 import { createRequire } from "node:module";
 import { coreOf, isPinned } from "./cores.mjs";
-import { nodeOptions } from "./node-options.mjs";
 
 const require = createRequire(import.meta.url);
 
@@ -13,12 +12,11 @@ export function describeMachine({ redis }) {
   const versions = ["mercurius", "fastify", "graphql-jit", "graphql-yoga", "express"].map((name) =>
     version(name),
   );
-  const options = nodeOptions.map((option) => `\`${option}\``).join(" and ");
   return [
     ["CPU", `${model.trim()}, ${cpus().length} cores`],
     ["Memory", `${Math.round(totalmem() / 2 ** 30)} GiB`],
     ["System", `${distribution()}, ${type()} ${release()}`],
-    ["Node.js", `${process.versions.node}, every server with ${options}`],
+    ["Node.js", process.versions.node],
     ["Redis", redis.version],
     [
       "Pinning",

@@ -116,10 +116,7 @@ describe("the image", () => {
       "org.opencontainers.image.version": version,
     });
     // Lists, not lines for a shell: Node.js is process 1 and gets the signals.
-    expect(image.entrypoint.filter((word) => !word.startsWith("-")).map((each) => each[0])).toEqual([
-      "/",
-      "/",
-    ]);
+    expect(image.entrypoint.map((each) => each[0])).toEqual(["/", "/"]);
     expect(image.healthcheck).toHaveLength(2);
   });
 
@@ -178,7 +175,8 @@ describe("the image", () => {
   }, 60_000);
 
   it("prints its version and refuses to start without a resource, in words", async () => {
-    expect(await runProgram(programOf([...image.entrypoint, "--version"], {}))).toMatchObject({
+    const [node = "", file = ""] = image.entrypoint;
+    expect(await runProgram(programOf([node, file, "--version"], {}))).toMatchObject({
       code: 0,
       stdout: `${version}\n`,
     });
