@@ -3,6 +3,7 @@ import { EventEmitter } from "node:events";
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { CreateIdentityAndTokenDocument, IssueTokenDocument } from "../../operations/generated/operations";
 import { ConfigError, loadConfig, type Environment } from "../../src/config";
@@ -49,6 +50,15 @@ function open(text: string) {
   const ids = () => ring.current().map(({ id }) => id);
   return { signals, events, told, ids, [Symbol.asyncDispose]: () => ring[Symbol.asyncDispose]() };
 }
+
+it("shows no byte of a key to who prints it", () => {
+  const [key] = parseEncryptionKeys(`k1:${Buffer.alloc(32, "secret!!").toString("base64")}`).value ?? [];
+  expect(key?.secret.export().toString()).toBe("secret!!".repeat(4));
+  for (const text of [inspect(key, { depth: Infinity, showHidden: true }), JSON.stringify(key)]) {
+    expect(text).toContain("k1");
+    expect(text).not.toMatch(/secret!!|73 65 63|c2VjcmV0|7365637265|115,101/);
+  }
+});
 
 describe("a key file that changes", () => {
   it("is followed, and its change is told by the keys' ids alone", async () => {
