@@ -5,8 +5,12 @@ import { startDeadline } from "../src/services/deadline";
 
 const warnings: Error[] = [];
 const onWarning = (warning: Error) => warnings.push(warning);
-beforeAll(() => process.on("warning", onWarning));
-afterAll(() => process.off("warning", onWarning));
+beforeAll(() => {
+  process.on("warning", onWarning);
+});
+afterAll(() => {
+  process.off("warning", onWarning);
+});
 
 it("fires when the time is over", async () => {
   using deadline = startDeadline(1, new AbortController().signal);
