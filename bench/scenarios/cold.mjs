@@ -11,7 +11,7 @@ import { targetOf } from "../lib/load.mjs";
 export const title = "Cold path: a token that has to be issued";
 
 const latencyMs = 20;
-/** Both have been at work before, as in production: what runs seldom is not compiled, and takes several times as long. */
+/** All have been at work before, as in production: what runs seldom is not compiled, and takes several times as long. */
 const [warmCalls, warmAtOnce] = [3_000, 16];
 /** The first ones after that meet another rhythm. */
 const warmUp = 20;
@@ -117,7 +117,7 @@ export function report({ times, callsEach, scriptMicros, warmed }) {
   const found = overhead(times.service, times.sdk);
   const text = [
     table(["", "ms", "ms over the SDK", "of the SDK's time"], rows),
-    `Median of ${times.sdk.length} issuances each (the middle half), one at a time and in turn, against the emulator that takes ${latencyMs} ms, over TLS; both had made ${warmed} calls before. The gateway does ${number(callsEach)} calls of scripts in Redis for each, of ${number(scriptMicros)} µs inside of Redis (its heartbeat included); each is a round trip.`,
+    `Median of ${times.sdk.length} issuances each (the middle half), one at a time and in turn, against the emulator that takes ${latencyMs} ms, over TLS; each had made ${warmed} calls before. The gateway does ${number(callsEach)} calls of scripts in Redis for each, of ${number(scriptMicros)} µs inside of Redis (its heartbeat included); each is a round trip.`,
   ].join("\n\n");
   const goals = [
     {
