@@ -14,7 +14,7 @@ import { ensureTools } from "./lib/tools.mjs";
 const counting = "/test/azure/upstream-budget";
 /** Tests that wait for real time, or in which processes race against it: they need a machine that is not busy. */
 const waiting =
-  "/test/(azure/|faults/|history/|api/(redis-away|upstream-failures|refresh-ahead)|identities/orphans|client/token-refresher|access/limits|telemetry/trace-export)";
+  "/test/(azure/|faults/|history/|api/(redis-away|upstream-failures|refresh-ahead)|identities/orphans|client/token-refresher|access/limits|attacks/graphql/operation-timeout|telemetry/trace-export)";
 
 await main(async (args) => {
   const [tools] = await together([ensureTools(), ensureInstalled(ownPackages, testPackages())]);
