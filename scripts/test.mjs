@@ -11,10 +11,10 @@ import { testPackages } from "./lib/test-packages.mjs";
 import { ensureTools } from "./lib/tools.mjs";
 
 /** Tests that count turns in windows of real time: they have the machine to themselves. */
-const counting = "/test/azure/upstream-budget";
+const counting = "/test/integration/azure/upstream-budget";
 /** Tests that wait for real time, or in which processes race against it: they need a machine that is not busy. */
 const waiting =
-  "/test/(azure/|faults/|history/|api/(redis-away|upstream-failures|refresh-ahead)|identities/orphans|client/token-refresher|access/limits|attacks/graphql/operation-timeout|telemetry/trace-export)";
+  "/test/\\w+/(azure/|faults/|history/|api/(redis-away|upstream-failures|refresh-ahead)|identities/orphans|client/token-refresher|access/limits|attacks/graphql/operation-timeout|telemetry/trace-export)";
 
 await main(async (args) => {
   const [tools] = await together([ensureTools(), ensureInstalled(ownPackages, testPackages())]);

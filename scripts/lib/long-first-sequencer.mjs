@@ -18,7 +18,7 @@ export default class LongFirstSequencer extends Sequencer {
   /** Stable: those that are not long keep Jest's order. */
   sort(tests) {
     const place = ({ path }) => {
-      const found = long.findIndex((name) => path.replaceAll("\\", "/").includes(`/test/${name}`));
+      const found = long.findIndex((name) => path.replaceAll("\\", "/").includes(`/${name}`));
       return found === -1 ? long.length : found;
     };
     return super.sort(tests).toSorted((a, b) => place(a) - place(b));

@@ -1,7 +1,7 @@
 /** The real program as a process of its own, which tests freeze and kill; also with a part of it cut out. */
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { announced, Program, type Ended } from "../commands/program";
+import { announced, Program, type Ended } from "./program";
 import { GraphqlClient } from "./graphql-client";
 import { developmentKey, encryptionKeys } from "./world";
 
