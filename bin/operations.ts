@@ -18,7 +18,7 @@ import {
 } from "graphql";
 import { gatewayTypeDefs } from "../src/gateway";
 import { StartupError } from "../src/startup-error";
-import { defaultOperationLimits, limitRules } from "../src/schema/operation-limits";
+import { defaultOperationLimits } from "../src/schema/operation-limits";
 
 /** Apollo's persisted query manifest: one entry an operation. */
 export interface OperationManifest {
@@ -73,6 +73,12 @@ function entry(name: string, { definitions }: DocumentNode): OperationManifest["
   if (!operation) throw new Error("An operation has no definition.");
   fragments.sort((one, other) => (one.name.value < other.name.value ? -1 : 1));
   const body = print({ kind: Kind.DOCUMENT, definitions: [operation, ...fragments] });
+  const { maxTokens } = defaultOperationLimits;
+  try {
+    parse(body, { maxTokens });
+  } catch {
+    throw new StartupError(`The operation ${name} has more than ${maxTokens} tokens: split it.`);
+  }
   const id = createHash("sha256").update(body).digest("hex");
   return { id, name, type: operation.operation, body };
 }
@@ -85,8 +91,7 @@ function problemsOf(document: DocumentNode, schema: GraphQLSchema): readonly Gra
   if (nameless.length > 0) {
     return nameless.map((node) => new GraphQLError("Every operation needs a name.", { nodes: node }));
   }
-  const problems = validate(schema, document, specifiedRules);
-  return problems.length > 0 ? problems : validate(schema, document, limitRules(defaultOperationLimits));
+  return validate(schema, document, specifiedRules);
 }
 
 function complainAbout(problems: readonly GraphQLError[]): void {

@@ -1,6 +1,7 @@
-/** A certificate authority of the emulator's own, and a certificate for this machine's loopback names. */
+/** The emulator's own certificate authority, and a certificate for this machine's loopback names. */
+import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { isIP } from "node:net";
-import type { generate } from "selfsigned";
+import type Forge from "node-forge";
 
 /** PEM texts. */
 export interface Certificates {
@@ -10,38 +11,81 @@ export interface Certificates {
   readonly cert: string;
 }
 
-/** New certificates, good for a year from now. The library is loaded only by emulators that serve https. */
-export async function makeCertificates(host: string): Promise<Certificates> {
-  const { generate: make } = (await import("selfsigned")) as { generate: typeof generate };
-  const authority = await make([{ name: "commonName", value: "ACS Identity emulator CA" }], {
-    keySize: 2048,
-    algorithm: "sha256",
-    extensions: [
-      { name: "basicConstraints", cA: true, critical: true },
-      { name: "keyUsage", keyCertSign: true, cRLSign: true, critical: true },
-    ],
-  });
-  const server = await make([{ name: "commonName", value: "localhost" }], {
-    keySize: 2048,
-    algorithm: "sha256",
-    ca: { key: authority.private, cert: authority.cert },
-    extensions: [
-      { name: "basicConstraints", cA: false, critical: true },
-      { name: "keyUsage", digitalSignature: true, keyEncipherment: true, critical: true },
-      { name: "extKeyUsage", serverAuth: true },
-      {
-        name: "subjectAltName",
-        altNames: [
-          { type: 2, value: "localhost" },
-          { type: 7, ip: "127.0.0.1" },
-          ...(host === "127.0.0.1" || host === "localhost" ? [] : [nameOf(host)]),
-        ],
-      },
-    ],
-  });
-  return { ca: authority.cert, key: server.private, cert: server.cert };
+/** How long certificates are valid, and from when. */
+interface Validity {
+  readonly notBefore: Date;
+  readonly notAfter: Date;
 }
 
-function nameOf(host: string) {
-  return isIP(host) ? ({ type: 7, ip: host } as const) : ({ type: 2, value: host } as const);
+const yearMs = 365 * 24 * 60 * 60 * 1_000;
+
+/**
+ * New certificates, valid for a year unless told otherwise. The library is loaded only by emulators that serve https.
+ * @param host a name or address that the certificate covers beside `localhost` and `127.0.0.1`
+ */
+export async function makeCertificates(
+  host: string,
+  validity: Validity = { notBefore: new Date(), notAfter: new Date(Date.now() + yearMs) },
+): Promise<Certificates> {
+  const { default: forge } = (await import("node-forge")) as { default: typeof Forge };
+  const authorityName = [{ name: "commonName", value: "ACS Identity emulator CA" }];
+  const authority = keyPair(forge);
+  const server = keyPair(forge);
+  const make = (
+    keys: KeyPair,
+    subject: Forge.pki.CertificateField[],
+    issuer: Forge.pki.CertificateField[],
+    extensions: object[],
+  ): string => {
+    const certificate = forge.pki.createCertificate();
+    certificate.publicKey = keys.publicKey;
+    // A positive number, as X.509 demands.
+    certificate.serialNumber = `00${randomBytes(16).toString("hex")}`;
+    certificate.validity.notBefore = validity.notBefore;
+    certificate.validity.notAfter = validity.notAfter;
+    certificate.setSubject(subject);
+    certificate.setIssuer(issuer);
+    certificate.setExtensions(extensions);
+    certificate.sign(authority.privateKey, forge.md.sha256.create());
+    return forge.pki.certificateToPem(certificate);
+  };
+  const ca = make(authority, authorityName, authorityName, [
+    { name: "basicConstraints", cA: true, critical: true },
+    { name: "keyUsage", keyCertSign: true, cRLSign: true, critical: true },
+    { name: "subjectKeyIdentifier" },
+  ]);
+  const cert = make(server, [{ name: "commonName", value: "localhost" }], authorityName, [
+    { name: "basicConstraints", cA: false, critical: true },
+    { name: "keyUsage", digitalSignature: true, keyEncipherment: true, critical: true },
+    { name: "extKeyUsage", serverAuth: true },
+    {
+      name: "subjectAltName",
+      altNames: [
+        { type: 2, value: "localhost" },
+        { type: 7, ip: "127.0.0.1" },
+        ...(host === "127.0.0.1" || host === "localhost" ? [] : [altNameOf(host)]),
+      ],
+    },
+  ]);
+  return { ca, key: server.pem, cert };
+}
+
+interface KeyPair {
+  readonly pem: string;
+  readonly privateKey: Forge.pki.rsa.PrivateKey;
+  readonly publicKey: Forge.pki.rsa.PublicKey;
+}
+
+/** Node makes the key: it is a hundred times as quick at it. */
+function keyPair({ pki }: typeof Forge): KeyPair {
+  const { privateKey: pem, publicKey } = generateKeyPairSync("rsa", {
+    modulusLength: 2048,
+    privateKeyEncoding: { type: "pkcs8", format: "pem" },
+    publicKeyEncoding: { type: "spki", format: "pem" },
+  });
+  return { pem, privateKey: pki.privateKeyFromPem(pem), publicKey: pki.publicKeyFromPem(publicKey) };
+}
+
+function altNameOf(host: string) {
+  return isIP(host) ? { type: 7, ip: host } : { type: 2, value: host };
 }

@@ -29,8 +29,8 @@ export const errorCodes = {
   },
   OPERATION_TOO_COMPLEX: {
     status: 400,
-    means: "The operation is too deep, too long or too dear; the message says which.",
-    remedy: "Split it. `limit` is the most that is allowed, `cost` what it would have cost.",
+    means: "The operation costs more than one operation may.",
+    remedy: "Split it. `limit` is the most that is allowed, `cost` what this one costs.",
     retry: "never",
     data: ["cost", "limit"],
   },

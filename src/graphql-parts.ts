@@ -21,7 +21,7 @@ import { buildGatewaySchema, type GatewaySchema } from "./schema/build-schema";
 import { costLimit } from "./schema/cost-limit";
 import { guardSdl } from "./schema/guarded-sdl";
 import { knownOperationTypes } from "./schema/known-operation-types";
-import { defaultOperationLimits, limitRules, type OperationLimits } from "./schema/operation-limits";
+import { defaultOperationLimits, type OperationLimits } from "./schema/operation-limits";
 import { OperationLabels } from "./server/operation-labels";
 import { sandbox } from "./server/sandbox";
 import { Subscriptions } from "./server/subscriptions";
@@ -91,9 +91,8 @@ export async function startAnswering(
     stopOnTerminationSignals: false,
     persistedQueries: false,
     parseOptions: { maxLexicalTokens: limits.maxTokens },
-    // Beside its own purpose it makes Apollo Server ask the rules below of valid documents only.
     maxRecursiveSelections: limits.maxSelections,
-    validationRules: [knownOperationTypes, ...limitRules(limits)],
+    validationRules: [knownOperationTypes],
     plugins: [
       costLimit(schema, limits.maxCost),
       labels.plugin<RequestContext>(),

@@ -78,10 +78,12 @@ export async function buildGatewaySchema<TContext extends object, TAccess extend
     pubSub: noPubSub,
   });
   const typeDefs = `${link}\n\n${printSchemaWithDirectives(plain)}\n`;
-  const schema = buildSubgraphSchema({
-    typeDefs: parse(typeDefs),
-    resolvers: withReferences(createResolversMap(plain) as SubgraphResolvers, entities),
-  });
+  const schema = buildSubgraphSchema([
+    {
+      typeDefs: parse(typeDefs),
+      resolvers: withReferences(createResolversMap(plain) as SubgraphResolvers, entities),
+    },
+  ]);
   checkReferencedTypes(schema, Object.keys(entities));
   checkGuards(schema);
   return { schema, typeDefs, direct: directResolvers(byClass, authChecker) };

@@ -1,12 +1,10 @@
 /** Makes entities out of the references that a federation router sends, and tells a reference to anything else apart. */
-import type { buildSubgraphSchema } from "@apollo/subgraph";
+import type { GraphQLSchemaModule } from "@apollo/subgraph";
 import type { GraphQLSchema } from "graphql";
 import { badInput } from "../errors";
 
 /** Apollo's name for a map of resolvers; type-graphql has another for the same thing. */
-export type SubgraphResolvers = NonNullable<
-  Extract<Parameters<typeof buildSubgraphSchema>[0], { resolvers?: unknown }>["resolvers"]
->;
+export type SubgraphResolvers = NonNullable<GraphQLSchemaModule["resolvers"]>;
 
 /** How each entity is made out of a federation router's reference to it; null when there is no such entity. */
 export type EntityReferences = Readonly<

@@ -28,12 +28,14 @@ interface Price {
 
 /** The field through which a federation router asks for entities. */
 const entities = "_entities";
+/** What a walk through the schema costs, where introspection is open: one answer must not hold it a hundred times. */
+const introspectionCost = 100;
 
 /**
  * Prices the operations of one schema as the federation specification of demand control does: a field costs its
  * `@cost(weight:)`, else 1 if it has fields of its own and 0 if not, plus what is selected from it; a list costs that
  * as many times as `@listSize(assumedSize:)` says, and entities as many times as there are references to them.
- * Introspection is free: who may ask at all is settled elsewhere, and how deep as well.
+ * Introspection costs a fixed sum; who may ask at all is settled elsewhere.
  */
 export class OperationCosts {
   private readonly prices = new Map<GraphQLField<unknown, unknown>, Price>();
@@ -76,6 +78,7 @@ export class OperationCosts {
   }
 
   private readonly estimate = ({ field, args, childComplexity }: ComplexityEstimatorArgs): number => {
+    if (field.name === "__schema" || field.name === "__type") return introspectionCost;
     const price = this.prices.get(field);
     if (!price) return 0;
     const size =

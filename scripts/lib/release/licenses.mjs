@@ -17,19 +17,10 @@ const allowed = [
   "Python-2.0",
 ];
 
-/** Packages whose license is none of them, each with why it is allowed here. */
-const exceptions = {
-  "@apollo/federation-internals": {
-    license: "Elastic-2.0",
-    why: "comes with @apollo/subgraph; it forbids to offer that software itself as a hosted service, not to use it",
-  },
-};
-
 /** What may not be given on, one sentence for each package of `[{ name, version, license }]`. */
 export function licenseProblems(packages) {
   return packages.flatMap(({ name, version, license }) => {
     if (!license) return [`${name}@${version} names no license.`];
-    if (exceptions[name]?.license === license) return [];
     return isAllowed(license) ? [] : [`${name}@${version} has the license ${license}, which is not allowed.`];
   });
 }

@@ -7,7 +7,6 @@ import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { generate } from "selfsigned";
 import { diagnose, type Diagnosis } from "../../../bin/doctor";
 import { startEmulator } from "../../../emulator/emulator";
 import { makeCertificates } from "../../../emulator/tls";
@@ -94,15 +93,14 @@ describe("the configuration", () => {
       return join(folder, name);
     };
     const day = 86_400_000;
-    const expired = await generate([{ name: "commonName", value: "localhost" }], {
-      keySize: 2048,
-      notBeforeDate: new Date(Date.now() - 2 * day),
-      notAfterDate: new Date(Date.now() - day),
-      extensions: [{ name: "subjectAltName", altNames: [{ type: 2, value: "gateway.example.com" }] }],
+    const expired = await makeCertificates("127.0.0.1", {
+      notBefore: new Date(Date.now() - 2 * day),
+      notAfter: new Date(Date.now() - day),
     });
     const other = await makeCertificates("127.0.0.1");
     const TLS_CERT_FILE = await write("cert.pem", expired.cert);
-    const judged = await look({ TLS_CERT_FILE, TLS_KEY_FILE: await write("key.pem", expired.private) });
+    const TLS_KEY_FILE = await write("key.pem", expired.key);
+    const judged = await look({ HOST: "127.0.0.2", TLS_CERT_FILE, TLS_KEY_FILE });
     expect(bad(judged, "certificate").map(({ check, status }) => `${check} ${status}`)).toEqual([
       "valid problem",
       "names warning",

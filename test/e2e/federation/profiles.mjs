@@ -31,6 +31,6 @@ const resolvers = {
   Profile: { __resolveReference: ({ id }) => profiles[Number(id)] },
   Identity: { profile: ({ id }) => profiles.find(({ identity }) => identity.id === id) },
 };
-const server = new ApolloServer({ schema: buildSubgraphSchema({ typeDefs, resolvers }) });
+const server = new ApolloServer({ schema: buildSubgraphSchema([{ typeDefs, resolvers }]) });
 const { url } = await startStandaloneServer(server, { listen: { host: "127.0.0.1", port: 0 } });
 process.send(url);
