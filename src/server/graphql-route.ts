@@ -11,7 +11,6 @@ import { GraphQLError } from "graphql";
 import { errorType, type Span } from "../services/telemetry/span";
 import { statusOfAnswer } from "./answer-status";
 import type { Cors } from "./cors";
-import { Deadlines } from "./deadlines";
 import type { Exchange, RequestInfo } from "./exchange";
 import { HttpRefusal, refusalBody } from "./http-refusal";
 import { KnownBodies } from "./known-bodies";
@@ -77,7 +76,6 @@ export interface GraphqlOptions {
 /** Serves GraphQL operations. */
 export class GraphqlRoute<TContext extends BaseContext> {
   readonly #timeoutMs: number;
-  readonly #deadlines: Deadlines;
   readonly #shortWay: ShortWay | undefined;
   readonly #knownBodies = new KnownBodies();
 
@@ -87,7 +85,6 @@ export class GraphqlRoute<TContext extends BaseContext> {
     private readonly options: GraphqlOptions,
   ) {
     this.#timeoutMs = options.operationTimeoutMs ?? 30_000;
-    this.#deadlines = new Deadlines(this.#timeoutMs);
     this.#shortWay = parts.compiled && new ShortWay(parts.compiled);
   }
 
@@ -119,29 +116,32 @@ export class GraphqlRoute<TContext extends BaseContext> {
     const running = short
       ? this.#runShort(exchange, toRun, short)
       : this.#run(exchange, asked ?? requestOf(exchange, toRun));
-    const deadline = this.#deadlines.start(() => {
+    const beganAt = performance.now();
+    let isTooLate = false;
+    const deadline = setTimeout(() => {
+      isTooLate = true;
       exchange.expire();
       span?.fail("OPERATION_TIMEOUT");
       if (asked) exchange.operation ??= this.parts.labels?.of(asked);
       this.#ended(exchange, "OPERATION_TIMEOUT", this.#timeoutMs);
       this.#answerTooLate(exchange);
-    });
+    }, this.#timeoutMs);
     // Until it has ended the exchange counts as in flight, so that a gateway that closes waits for a revocation.
     let answer: string | Answer;
     try {
       answer = await running;
-      if (span && typeof answer !== "string") tellEnd(span, answer, deadline.isOver);
+      if (span && typeof answer !== "string") tellEnd(span, answer, isTooLate);
     } catch (error) {
-      if (deadline.isOver) return;
-      this.#ended(exchange, "INTERNAL_SERVER_ERROR", deadline.elapsedMs);
+      if (isTooLate) return;
+      this.#ended(exchange, "INTERNAL_SERVER_ERROR", performance.now() - beganAt);
       span?.fail(errorType(error));
       throw error;
     } finally {
-      deadline.end();
+      clearTimeout(deadline);
       span?.end();
     }
-    if (deadline.isOver) return;
-    const { elapsedMs } = deadline;
+    if (isTooLate) return;
+    const elapsedMs = performance.now() - beganAt;
     if (typeof answer === "string") {
       this.#ended(exchange, succeeded, elapsedMs);
       this.#answerShort(exchange, answer, short?.contentType ?? "");

@@ -19,7 +19,6 @@ import { HttpRefusal, refusalBody } from "./http-refusal";
 import { OperationalRoutes, type Health } from "./operational-routes";
 import { isRefusal } from "./outcomes";
 import { Outbox } from "./outbox";
-import { Line, Member } from "./line";
 import type { Page } from "./page";
 import { ClientGone, declaresTooMuch } from "./request-body";
 import { responseHeaders } from "./response-headers";
@@ -97,15 +96,13 @@ const maxUnanswered = 100;
 const crowded = 0.9;
 
 /** What is known of a connection. */
-class Connection extends Member {
+class Connection {
   /** The last response begun on it. */
   last: ServerResponse | undefined;
-  /** Responses that are not over: nearly always one. No Set, see `line.ts`. */
+  /** Responses that are not over: nearly always one. */
   readonly open: ServerResponse[] = [];
 
-  constructor(readonly socket: Duplex) {
-    super();
-  }
+  constructor(readonly socket: Duplex) {}
 }
 
 /** The HTTP server of one gateway. */
@@ -120,8 +117,8 @@ export class HttpServer<TContext extends BaseContext> {
   readonly #connections = new WeakMap<Duplex, Connection>();
   /** All that are open. Node does not close those whose TLS handshake is not over. */
   readonly #sockets = new Set<Socket>();
-  /** Connections that have been answered and wait for a next request. */
-  readonly #idle = new Line<Connection>();
+  /** Connections that have been answered and wait for a next request; the first has waited longest. */
+  readonly #idle = new Set<Connection>();
   /** How many have been made to give way, and are open still. */
   #leaving = 0;
   #watched: WatchedTlsFiles | undefined;
@@ -216,9 +213,9 @@ export class HttpServer<TContext extends BaseContext> {
   readonly #makeRoom = (): void => {
     const { maxConnections = Infinity } = this.options;
     if (this.#sockets.size - this.#leaving <= maxConnections * crowded) return;
-    const longest = this.#idle.first;
+    const [longest] = this.#idle;
     if (!longest) return;
-    this.#idle.leave(longest);
+    this.#idle.delete(longest);
     this.#leaving++;
     longest.socket.once("close", () => this.#leaving--).destroy();
   };
@@ -322,7 +319,7 @@ export class HttpServer<TContext extends BaseContext> {
     }
     connection.last = response;
     connection.open.push(response);
-    this.#idle.leave(connection);
+    this.#idle.delete(connection);
     this.#inFlight++;
     const exchange = new Exchange(request, response, this.#around);
     const { tracing } = this.parts;
@@ -332,7 +329,7 @@ export class HttpServer<TContext extends BaseContext> {
       if (span) endRequest(span, response);
       connection.open.splice(connection.open.indexOf(response), 1);
       if (connection.open.length === 0 && !socket.destroyed) {
-        this.#idle.join(connection);
+        this.#idle.add(connection);
         this.#makeRoom();
       }
       // Who had gone before there was an answer has seen no status.
@@ -360,7 +357,7 @@ export class HttpServer<TContext extends BaseContext> {
     const connection = new Connection(socket);
     this.#connections.set(socket, connection);
     socket.once("close", () => {
-      this.#idle.leave(connection);
+      this.#idle.delete(connection);
       // Node tells it to the response whose turn it is, and not to those that wait behind it.
       for (const response of [...connection.open]) {
         if (response.destroyed || response.socket !== null) continue;
