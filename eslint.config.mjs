@@ -89,9 +89,15 @@ const imports = (files, patterns, open = []) => ({
       "error",
       {
         patterns,
-        paths: doors
-          .filter((door) => !open.includes(door.name))
-          .map(({ name, message }) => ({ name, message })),
+        paths: [
+          ...doors
+            .filter((door) => !open.includes(door.name))
+            .map(({ name, message }) => ({ name, message })),
+          {
+            name: "node:timers/promises",
+            message: "Jest's fake timers do not reach it: use src/services/sleep.ts.",
+          },
+        ],
       },
     ],
   },
@@ -208,7 +214,7 @@ export default tseslint.config(
       doors.filter((door) => [door.file, door.probe ?? []].flat().includes(file)).map(({ name }) => name),
     ),
   ),
-  imports(["src/services/azure/warm-agent.ts"], inAzureRoom),
+  imports(["src/services/azure/preconnect.ts"], inAzureRoom),
   imports(
     ["emulator/**/*.ts"],
     [{ regex: "(^|/)(src|bin|client|test)/", message: "The emulator stands alone." }],

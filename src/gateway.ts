@@ -1,7 +1,6 @@
 /** The composition root: builds every part from Config, and closes them in reverse. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import {
   callerAuthenticator,
   credentialsOf,
@@ -73,9 +72,6 @@ export interface Parts extends OwnTelemetry, OwnAnswering {
   /** How long streams last, and how many a user may have. */
   readonly feed: FeedLimits;
 }
-
-/** A gateway counts as started when a connection to Azure is there, or after so many milliseconds without one. */
-const warmMs = 2_000;
 
 /** A gateway that was built and does not listen yet. Disposing of it finishes requests in flight first. */
 export interface Gateway extends AsyncDisposable {
@@ -192,12 +188,11 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   closing.add({ [Symbol.asyncDispose]: () => http.close() });
   if (status) closing.add({ [Symbol.asyncDispose]: () => status.drain() });
   const start = async () => {
-    const warm = azure.warm();
+    const connected = azure.preconnect();
     const metricsOrigin = await open?.start();
     const { url: origin } = await http.start();
-    // Everything else was there before it listened. Azure may be away: then it is tried by whoever needs it.
-    const patience = sleep(warmMs, undefined, { ref: false });
-    void Promise.race([warm, patience]).then(() => (startup.isOver = true));
+    // Everything else was there before it listened. ACS may be away: then calls connect by themselves.
+    void connected.then(() => (startup.isOver = true));
     void status?.start();
     return { origin, url: origin + graphqlPath, metricsOrigin };
   };

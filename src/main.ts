@@ -1,7 +1,7 @@
 /** The gateway as a process: configuration, gateway, listen; drains on SIGTERM and SIGINT; exit code. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { loadConfig, type Config, type Environment } from "./config";
 import { createGateway, type Gateway } from "./gateway";
+import { sleep } from "./services/sleep";
 import { StartupError } from "./startup-error";
 
 /** A gateway that listens. */

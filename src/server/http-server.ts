@@ -3,7 +3,6 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import { Server as NetServer, type AddressInfo, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { BaseContext } from "@apollo/server";
 import { GatewayError } from "../errors";
 import type { Events } from "../services/telemetry/events";
@@ -286,8 +285,7 @@ export class HttpServer<TContext extends BaseContext> {
       });
     });
     // What has arrived by now on a connection that looks idle is read in the meantime, and answered.
-    await nextTurn();
-    await nextTurn();
+    for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
     this.#server.closeIdleConnections();
     // A stream would last for as long as its client is there.
     this.parts.subscriptions.end();

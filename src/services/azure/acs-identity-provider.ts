@@ -1,6 +1,7 @@
 /** ACS Identity through the official SDK: deadlines, retries, checks and error mapping. The only importer of the SDK. */
 import { createHash } from "node:crypto";
 import { Agent as HttpAgent } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
 import {
   CommunicationIdentityClient,
   type CommunicationIdentityClientOptions,
@@ -22,13 +23,13 @@ import type {
   ProviderState,
   TeamsUserToken,
 } from "./identity-provider";
+import { preconnect } from "./preconnect";
 import { UpstreamBreaker } from "./upstream-breaker";
 import { UpstreamBudget } from "./upstream-budget";
 import { UpstreamConnections } from "./upstream-connections";
 import { UpstreamCalls, type Patience, type Send } from "./upstream-calls";
 import { UpstreamFailure } from "./upstream-error";
 import type { Operation } from "./upstream-operation";
-import { WarmAgent } from "./warm-agent";
 
 /** Which ACS resource, as whom, and how patiently. */
 export interface AcsOptions {
@@ -61,8 +62,9 @@ export class AcsIdentityProvider implements ProcessProvider {
   /** What the resource is called in events: the host, which holds no secret. */
   readonly name: string;
   readonly deadlineMs: number;
+  private readonly endpoint: string;
   private readonly client: CommunicationIdentityClient;
-  private readonly agent: HttpAgent | WarmAgent;
+  private readonly agent: HttpAgent;
   private readonly calls: UpstreamCalls;
   private readonly throughProxy: boolean;
   private readonly knownResourceId: string | undefined;
@@ -76,6 +78,7 @@ export class AcsIdentityProvider implements ProcessProvider {
   ) {
     const { endpoint, credential, deadlineMs, maxSockets, ca } = options;
     this.deadlineMs = deadlineMs;
+    this.endpoint = endpoint;
     this.name = new URL(endpoint).host;
     this.resourceId = this.knownResourceId = options.resourceId;
     this.calls = new UpstreamCalls(
@@ -90,7 +93,7 @@ export class AcsIdentityProvider implements ProcessProvider {
     const sockets = { keepAlive: true, maxSockets, maxFreeSockets: maxSockets };
     this.throughProxy = options.throughProxy ?? false;
     this.agent = secure
-      ? new WarmAgent(ca === undefined ? sockets : { ...sockets, ca }, new URL(endpoint))
+      ? new HttpsAgent(ca === undefined ? sockets : { ...sockets, ca })
       : new HttpAgent(sockets);
     const clientOptions: CommunicationIdentityClientOptions = {
       allowInsecureConnection: !secure,
@@ -121,8 +124,8 @@ export class AcsIdentityProvider implements ProcessProvider {
     return this.credentialFingerprint;
   }
 
-  async warm(): Promise<void> {
-    if (this.agent instanceof WarmAgent && !this.throughProxy) await this.agent.warm();
+  async preconnect(): Promise<void> {
+    if (!this.throughProxy) await preconnect(this.endpoint, this.agent);
   }
 
   async createIdentity(

@@ -105,6 +105,6 @@ export interface ProcessProvider extends IdentityProvider, AsyncDisposable {
   readonly state: ProviderState;
   /** Its resources, to be watched. */
   readonly resources: readonly ProviderResource[];
-  /** Connects, so that the first call need not wait for it. Never rejects, and sends nothing. */
-  warm(): Promise<void>;
+  /** Makes one connection to each resource, so that the first call need not wait for it. Never rejects; two seconds at most. */
+  preconnect(): Promise<void>;
 }

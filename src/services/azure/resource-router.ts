@@ -82,8 +82,8 @@ export class ResourceRouter implements ProcessProvider {
     return this.byId.get(resourcePart(identityId))?.provider.credentialOf(identityId) ?? nobodys;
   }
 
-  async warm(): Promise<void> {
-    await Promise.all(this.routed.map(({ provider }) => provider.warm()));
+  async preconnect(): Promise<void> {
+    await Promise.all(this.routed.map(({ provider }) => provider.preconnect()));
   }
 
   async createIdentity(

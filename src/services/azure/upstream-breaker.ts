@@ -1,5 +1,5 @@
 /** Stops asking Azure while it fails, one circuit per operation, and tries again by itself. */
-import { setTimeout as sleep } from "node:timers/promises";
+import { sleep } from "../sleep";
 import {
   circuitBreaker,
   CircuitState,
@@ -69,7 +69,7 @@ export class UpstreamBreaker {
     if (circuit?.policy.state !== CircuitState.Open) return;
     const leftMs = circuit.openUntil - performance.now();
     if (leftMs > Math.min(patienceMs, shortPauseMs)) throw shut(circuit);
-    if (leftMs > 0) await sleep(leftMs + timerSlackMs, undefined, { signal });
+    if (leftMs > 0) await sleep(leftMs + timerSlackMs, signal);
   }
 
   /** Sends, unless the circuit is open. Rejects as `send` does, or with `UPSTREAM_UNAVAILABLE`. */

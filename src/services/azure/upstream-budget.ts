@@ -1,10 +1,9 @@
 /** Keeps the gateways' requests under Azure's limits: gives turns, refuses early what would wait too long. */
-import { setTimeout as sleep } from "node:timers/promises";
+import { sleep } from "../sleep";
 import { reasonOf } from "../redis/reason-of";
 import type { RedisConnection } from "../redis/redis-connection";
 import type { Events } from "../telemetry/events";
 import type { Span } from "../telemetry/span";
-import { HeadStart } from "./head-start";
 import { rateLimited } from "./rate-limited";
 import { SharedWindow } from "./shared-window";
 import { SlidingWindow, type Turn } from "./sliding-window";
@@ -65,7 +64,6 @@ class OperationBudget {
   private readonly shared: SharedWindow | undefined;
   /** Of callers. */
   private readonly shares: UpstreamShares;
-  private readonly headStart: HeadStart;
   private readonly limit: number;
   private readonly share: number;
   private readonly windowMs: number;
@@ -90,7 +88,6 @@ class OperationBudget {
     this.own = new SlidingWindow(this.windowMs, this.limit);
     this.shared = redis && new SharedWindow(redis, this.windowMs);
     this.shares = new UpstreamShares(this.name, this.limit, this.windowMs, options.replicas, this.shared);
-    this.headStart = new HeadStart(this.limit, this.windowMs);
   }
 
   /** How it stands, of all gateways while Redis can be asked. Never rejects. */
@@ -111,7 +108,7 @@ class OperationBudget {
     if (ms <= 0) return;
     this.queued++;
     try {
-      await sleep(ms, undefined, signal ? { signal } : {});
+      await sleep(ms, signal);
     } finally {
       this.queued--;
     }
@@ -138,23 +135,9 @@ class OperationBudget {
     const entry = await this.shares.enter(account, patienceMs, together, span);
     if (!entry.amongAll) return entry;
     const { isPlenty } = entry.amongAll;
-    this.headStart.heard(isPlenty);
     const amongAll = this.checked(entry.amongAll, this.patienceAmongAll(entry, patienceMs));
     this.remember(amongAll);
     return { ...entry, amongAll: { ...amongAll, isPlenty } };
-  }
-
-  /** Whether the account may go at once, while the others are told of it: there is plenty, also for it. */
-  goesAhead(account: string, span?: Span): boolean {
-    if (!this.headStart.isPossible || !this.shares.isFreeIfHalfIs(account)) return false;
-    const now = performance.now();
-    const isFree = now >= this.aloneUntil && now >= this.noTurnBefore;
-    if (!isFree || this.own.earliest(now, this.limit) > now) return false;
-    this.own.note(now);
-    // What has been taken is entered wherever there is room: then others wait that much longer. It never rejects.
-    const tell = () => this.shares.enter(account, this.windowMs, true, span);
-    void this.headStart.take(async () => (await tell()).amongAll?.isPlenty);
-    return true;
   }
 
   /** The longest that who has entered waits among all. */
@@ -267,14 +250,11 @@ export class UpstreamBudget {
     let amongAll: Turn | undefined;
     if (account !== undefined && !background) {
       const isHeld = this.holds.has(operation);
-      if (!isHeld && budget.goesAhead(account, span)) amongAll = { granted: true, waitMs: 0 };
-      else {
-        const entry = await budget.enter(account, patienceMs, isHeld, span);
-        if (!entry.granted) throw rateLimited(entry.waitMs);
-        await budget.wait(entry.waitMs, signal);
-        queueMs = budget.patienceAmongAll(entry, Infinity);
-        ({ amongAll } = entry);
-      }
+      const entry = await budget.enter(account, patienceMs, isHeld, span);
+      if (!entry.granted) throw rateLimited(entry.waitMs);
+      await budget.wait(entry.waitMs, signal);
+      queueMs = budget.patienceAmongAll(entry, Infinity);
+      ({ amongAll } = entry);
     }
     for (;;) {
       const leftMs = Math.max(0, end - performance.now());

@@ -1,5 +1,5 @@
 /** One call to Azure from its turn to its last attempt: the one owner of retries, all within one deadline. */
-import { setTimeout as sleep } from "node:timers/promises";
+import { sleep } from "../sleep";
 import { GatewayError } from "../../errors";
 import type { Clock } from "../clock";
 import { startDeadline } from "../deadline";
@@ -98,7 +98,7 @@ export class UpstreamCalls {
         const waitMs = last.retryAfterMs ?? Math.random() * firstBackoffMs * 2 ** attempt;
         if (performance.now() + waitMs >= end) throw last;
         const failure = last;
-        await sleep(waitMs, undefined, { signal: cancel }).catch(() => {
+        await sleep(waitMs, cancel).catch(() => {
           throw failure;
         });
       }

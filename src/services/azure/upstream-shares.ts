@@ -68,11 +68,6 @@ export class UpstreamShares {
     return { granted: turn.granted, waitMs: turn.waitMs, big: turn.isMany, amongAll: turn.amongAll };
   }
 
-  /** Whether the account has its turn at once as long as half of the limit is free: it is modest, or nobody else is big. */
-  isFreeIfHalfIs(accountId: string): boolean {
-    return this.share(1) * 2 >= this.limit || !this.big.has(nameOf(accountId));
-  }
-
   private share(divisor: number): number {
     return Math.max(this.many, Math.floor((this.limit * forBig) / this.bigCount / divisor));
   }

@@ -1,7 +1,7 @@
 /** Deletes identities that no caller was told of, and tells of creates whose identity nobody knows. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { GatewayError } from "../../errors";
 import type { IdentityProvider } from "../azure/identity-provider";
+import { sleep } from "../sleep";
 import { LRUCache } from "lru-cache";
 import type { Events } from "../telemetry/events";
 import { during, type Span, type SpanOptions } from "../telemetry/span";
@@ -174,7 +174,7 @@ export class OrphanSweeper implements AsyncDisposable {
       this.events.internalError(error);
     });
     const patience = new AbortController();
-    await Promise.race([last, sleep(closeMs, undefined, { signal: patience.signal }).catch(() => undefined)]);
+    await Promise.race([last, sleep(closeMs, patience.signal).catch(() => undefined)]);
     patience.abort();
     this.closing.abort();
     for (const { intentId, ageMs, identityId } of await this.journal.leftBehind()) {

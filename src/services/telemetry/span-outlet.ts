@@ -1,7 +1,6 @@
 /** Sends ended spans by OTLP over HTTP, some at a time: whatever the receiver does, no request waits and memory is bounded. */
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
-import { setTimeout as sleep } from "node:timers/promises";
 import { OTLPTraceExporter as JsonExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { OTLPTraceExporter as ProtobufExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import {
@@ -11,6 +10,7 @@ import {
   type SpanProcessor,
 } from "@opentelemetry/sdk-trace-node";
 import type { Events } from "./events";
+import { sleep } from "../sleep";
 import type { TracingOptions } from "./tracing";
 
 /** Spans that wait to be sent; any more are dropped. */
@@ -80,7 +80,7 @@ export class SpanOutlet implements SpanProcessor, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const patience = new AbortController();
     const left = this.batches.shutdown().catch(() => undefined);
-    await Promise.race([left, sleep(closeMs, undefined, { signal: patience.signal }).catch(() => undefined)]);
+    await Promise.race([left, sleep(closeMs, patience.signal).catch(() => undefined)]);
     patience.abort();
     this.agent.destroy();
   }

@@ -1,8 +1,8 @@
 /** The way to a token after a miss: somebody else's, or a new one under the lease; without the store, a new one. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { GatewayError } from "../../errors";
 import type { Account, IdentityProvider, IssuedToken } from "../azure/identity-provider";
 import type { Clock } from "../clock";
+import { sleep } from "../sleep";
 import type { Events } from "../telemetry/events";
 import type { Span } from "../telemetry/span";
 import type { GuardedStore } from "./guarded-store";
@@ -80,7 +80,7 @@ export class Issuance {
         case "busy":
         case "revoking":
           waited ||= turn.kind === "busy";
-          await sleep(jitter(Math.min(turn.retryAfterMs, pollMs.max)), undefined, { signal: way.signal });
+          await sleep(jitter(Math.min(turn.retryAfterMs, pollMs.max)), way.signal);
           break;
         case "lease": {
           const outcome = await this.issueUnderLease(key, turn.lease, way);

@@ -1,6 +1,6 @@
 /** The bracket of a revocation around Azure's part of it, and the brackets that could not be closed. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { GatewayError } from "../../errors";
+import { sleep } from "../sleep";
 import type { Events } from "../telemetry/events";
 import type { Span } from "../telemetry/span";
 import type { GuardedStore } from "./guarded-store";
@@ -87,10 +87,7 @@ export class Revocations {
   async close(): Promise<void> {
     if (this.unfinished.size === 0) return;
     const patience = new AbortController();
-    await Promise.race([
-      this.finish(),
-      sleep(closeMs, undefined, { signal: patience.signal }).catch(() => undefined),
-    ]);
+    await Promise.race([this.finish(), sleep(closeMs, patience.signal).catch(() => undefined)]);
     patience.abort();
     if (this.unfinished.size > 0) this.events.revocationsUnfinished(this.unfinished.size);
   }

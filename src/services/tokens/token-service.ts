@@ -11,7 +11,6 @@ import { Issuance, type ServedToken } from "./issuance";
 import { RefreshAhead } from "./refresh-ahead";
 import type { RevocationNotices } from "./revocation-notices";
 import { Revocations, type Cause } from "./revocations";
-import { SeenKeys } from "./seen-keys";
 import { SingleFlight, type Moment } from "./single-flight";
 import { canonicalScopes, checkLifetime, tokenKey, type TokenKey } from "./token-key";
 import { tokenScopes, type TokenScope } from "./token-scope";
@@ -42,7 +41,6 @@ export class TokenService implements AsyncDisposable {
   private readonly issuance: Issuance;
   private readonly refreshAhead: RefreshAhead;
   private readonly revocations: Revocations;
-  private readonly seen = new SeenKeys();
 
   constructor(
     store: TokenStore<CachedToken>,
@@ -92,14 +90,10 @@ export class TokenService implements AsyncDisposable {
     let withoutStore = this.revocations.owes(key.identityId)
       ? !(await this.revocations.settled(key.identityId))
       : false;
-    const wasSeen = this.seen.has(key);
-    // Who asks for the lease is given a token, too, if there is one. So what is new most likely is not read first, and
-    // whoever waits for Azure is spared a round trip. To read is cheaper, because many reads go together.
-    if (!withoutStore && !request.forceRefresh && (wasSeen || !this.seen.othersAreNew)) {
+    if (!withoutStore && !request.forceRefresh) {
       const answer = await this.store.read(key, call.span);
       const cached = typeof answer === "string" ? undefined : answer.value;
       if (cached && this.issuance.isFresh(cached)) {
-        if (!wasSeen) this.seen.add(key, true);
         this.refreshAhead.consider(key, cached, call.span);
         // Not spread: this is what most requests come to, and V8 makes of a spread an object that outlives them.
         const { token, expiresOn, scopes } = cached;
@@ -108,9 +102,7 @@ export class TokenService implements AsyncDisposable {
       // One that is late is asked once more, for the lease: in a stampede it has the token by then.
       withoutStore = answer === "away";
     }
-    const obtained = await this.obtain(key, began, request.forceRefresh, withoutStore, call);
-    this.seen.add(key, request.forceRefresh ? undefined : obtained.source === "cache");
-    return this.served(key, obtained);
+    return this.served(key, await this.obtain(key, began, request.forceRefresh, withoutStore, call));
   }
 
   /** Keeps a token that came with a new identity, whose id nobody else knows yet. Does its best; never rejects. */
@@ -123,7 +115,6 @@ export class TokenService implements AsyncDisposable {
   ): Promise<void> {
     const key = tokenKey(identityId, scopes, lifetimeMinutes, this.azure.credentialOf(identityId));
     await this.issuance.remember(key, issued, span);
-    this.seen.add(key);
   }
 
   /**

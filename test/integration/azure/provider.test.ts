@@ -65,12 +65,11 @@ it("opens no more connections to Azure than it may, and keeps them", async () =>
   await azure[Symbol.asyncDispose]();
 });
 
-it("has a connection before the first call, on which nothing is sent, and uses it", async () => {
+it("has a connection before the first call, which counts as no call, and uses it", async () => {
   const { azure } = provider(entra);
   emulator.counts.reset();
   const before = emulator.connections();
-  await azure.warm();
-  await azure.warm();
+  await azure.preconnect();
   expect(emulator.connections() - before).toBe(1);
   expect(emulator.counts.snapshot().operations).toEqual({});
   const { identityId } = await azure.createIdentity(undefined, {});
@@ -89,15 +88,15 @@ it("is not troubled by an Azure that cannot be connected to beforehand, or not b
     maxSockets: 1,
   };
   const unreachable = new AcsIdentityProvider(options, systemClock, recordEvents());
-  await unreachable.warm();
+  await unreachable.preconnect();
   await unreachable[Symbol.asyncDispose]();
-  await unreachable.warm();
+  await unreachable.preconnect();
   const stranger = new AcsIdentityProvider(
     { ...options, endpoint: emulator.https?.url ?? "", ca: "" },
     systemClock,
     recordEvents(),
   );
-  await stranger.warm();
+  await stranger.preconnect();
   await expect(stranger.createIdentity(undefined, {})).rejects.toMatchObject({
     code: "UPSTREAM_UNAVAILABLE",
   });

@@ -37,7 +37,7 @@ it("connects to each resource beforehand, as an application of Entra, and ends a
     }),
     () => 0,
   );
-  await router.warm();
+  await router.preconnect();
   expect(emulators.map((each) => each.connections())).toEqual([1, 1]);
   const ids: string[] = [];
   for (let made = 0; made < 2; made++) ids.push((await router.createIdentity(undefined, {})).identityId);

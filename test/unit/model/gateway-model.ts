@@ -106,9 +106,7 @@ export class GatewayModel {
     const began = this.moment();
     const settled = !world.parts.readBarrier || (yield* this.settled());
     let withoutStore = !settled;
-    // What a gateway has never seen it does not read: it asks for the lease at once. Here anybody may.
-    const reads = world.random() < 0.7;
-    if (settled && !force && reads) {
+    if (settled && !force) {
       const answer = yield* this.ask((node) => world.redis.read(node));
       if (answer?.value) {
         this.consider(answer.value);

@@ -2,8 +2,8 @@
 import { randomUUID } from "node:crypto";
 import { readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseUnusable } from "./sql";
+import { sleep } from "../../sleep";
 
 /** The locks of this process. */
 const held = new Set<string>();

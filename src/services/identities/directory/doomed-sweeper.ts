@@ -1,6 +1,6 @@
 /** Deletes at Azure, in the background, identities that are nobody's any more, and those whose time has come. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { GatewayError } from "../../../errors";
+import { sleep } from "../../sleep";
 import type { Events } from "../../telemetry/events";
 import { resourcePart } from "../identity-id";
 import type { Doomed, IdentityDirectory } from "./identity-directory";
@@ -65,10 +65,7 @@ export class DoomedSweeper implements AsyncDisposable {
     this.closed = true;
     clearTimeout(this.timer);
     const patience = new AbortController();
-    await Promise.race([
-      this.running,
-      sleep(closeMs, undefined, { signal: patience.signal }).catch(() => undefined),
-    ]);
+    await Promise.race([this.running, sleep(closeMs, patience.signal).catch(() => undefined)]);
     patience.abort();
   }
 

@@ -1,10 +1,10 @@
 /** The identities of the app's users: found, made on first use, replaced when they are gone, deleted. */
 import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { LRUCache } from "lru-cache";
 import { GatewayError } from "../../../errors";
 import type { CallOptions } from "../../azure/identity-provider";
 import { boundedCache } from "../../bounded-cache";
+import { sleep } from "../../sleep";
 import { jitter, pollMs } from "../../tokens/jitter";
 import {
   NotKept,
