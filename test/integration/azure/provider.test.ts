@@ -7,6 +7,7 @@ import { startEmulator, type Emulator } from "../../../emulator/emulator";
 import { AcsIdentityProvider } from "../../../src/services/azure/acs-identity-provider";
 import { systemClock } from "../../../src/services/clock";
 import { recordEvents } from "../../support/recorded-events";
+import { until } from "../../support/until";
 
 let emulator: Emulator;
 beforeAll(async () => {
@@ -127,11 +128,11 @@ it("keeps its deadlines while memory is being collected", async () => {
   const { azure } = provider(entra);
   const { identityId } = await azure.createIdentity(undefined, {});
   emulator.faults.add({ kind: "hang", operation: "issueAccessToken", times: 1 });
-  const collecting = setInterval(collect, 100);
+  const issuing = azure.issueToken(identityId, ["chat"], 60, {});
+  await until(() => emulator.counts.snapshot().operations.issueAccessToken?.faulted === 1);
+  collect();
   // The first attempt, whose answer never comes, ends in time for a second: else there is no token.
-  const issued = await azure.issueToken(identityId, ["chat"], 60, {}).finally(() => {
-    clearInterval(collecting);
-  });
+  const issued = await issuing;
   expect(issued.token).toMatch(/^eyJ/);
   await azure[Symbol.asyncDispose]();
 });
