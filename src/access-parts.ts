@@ -12,7 +12,7 @@ import { OidcAuthenticator } from "./services/access/oidc-authenticator";
 import type { KeyTimings } from "./services/access/issuer-keys";
 import { RequestLimits } from "./services/access/request-limits";
 import type { Clock } from "./services/clock";
-import { DoomedSweeper, type DoomedSweepOptions } from "./services/identities/directory/doomed-sweeper";
+import { DeletionWorker, type DeletionTimings } from "./services/identities/directory/deletion-worker";
 import { EmbeddedDatabase } from "./services/identities/directory/embedded-database";
 import { IdentityDirectory } from "./services/identities/directory/identity-directory";
 import { PostgresDatabase } from "./services/identities/directory/postgres-database";
@@ -35,7 +35,7 @@ export interface Surroundings {
 /** How the directory paces itself. */
 export interface DirectoryPace {
   readonly timings?: Partial<DirectoryTimings>;
-  readonly sweep?: Partial<DoomedSweepOptions>;
+  readonly deletions?: Partial<DeletionTimings>;
 }
 
 /** A statement of the directory may take this long, in milliseconds. */
@@ -97,15 +97,14 @@ export function requestLimits(
 }
 
 /**
- * The directory of users' identities, if there is one, and its sweeper. Rejects with `DatabaseUnusable` when it
- * does not answer or cannot be used; a server that goes away later is an error of each lookup.
+ * The directory of users' identities, if there is one. Rejects with `DatabaseUnusable` when it does not answer or cannot
+ * be used; a server that goes away later is an error of each lookup.
  */
-export async function userIdentities(
-  { config, events, closing }: Surroundings,
-  identities: IdentityService,
-  audit: Audit,
-  pace: DirectoryPace = {},
-): Promise<UserIdentities | undefined> {
+export async function openDirectory({
+  config,
+  events,
+  closing,
+}: Surroundings): Promise<IdentityDirectory | undefined> {
   if (!config.directory) return undefined;
   const { databaseUrl: url, path } = config.directory;
   if (url === undefined && config.redis) events.directoryNotShared();
@@ -119,6 +118,17 @@ export async function userIdentities(
   await directory.open().catch((error: unknown) => {
     throw error instanceof DatabaseUnusable ? error : new DatabaseUnusable(unusable(url, path, error));
   });
+  return directory;
+}
+
+/** The users' identities in a directory, and its deletion worker. */
+export function userIdentities(
+  { events, closing }: Surroundings,
+  directory: IdentityDirectory,
+  identities: IdentityService,
+  audit: Audit,
+  pace: DirectoryPace = {},
+): UserIdentities {
   const create = identities.create.bind(identities);
   const users = new UserIdentities(
     directory,
@@ -135,17 +145,17 @@ export async function userIdentities(
     },
     pace.timings,
   );
-  const gateway = { kind: "gateway", name: "sweeper", user: undefined };
-  const sweeper = new DoomedSweeper(
+  const gateway = { kind: "gateway", name: "deletion worker", user: undefined };
+  const worker = new DeletionWorker(
     directory,
     (identityId) => identities.delete(identityId, { background: true }),
     events,
     (identityId, outcome) => {
       audit.record({ action: "identity.expire", outcome, caller: gateway, identityId });
     },
-    pace.sweep,
+    pace.deletions,
   );
-  closing.add(sweeper).start();
+  closing.add(worker).start();
   return users;
 }
 

@@ -5,6 +5,7 @@ import {
   callerAuthenticator,
   credentialsOf,
   operatorsOnly,
+  openDirectory,
   operatorOf,
   requestLimits,
   userIdentities,
@@ -30,10 +31,10 @@ import type { KeyTimings } from "./services/access/issuer-keys";
 import type { ProcessProvider } from "./services/azure/identity-provider";
 import type { BudgetOptions } from "./services/azure/upstream-budget";
 import { systemClock, type Clock } from "./services/clock";
-import { createRecords } from "./services/identities/create-records";
 import type { UserIdentities } from "./services/identities/directory/user-identities";
-import { IdentityLife } from "./services/identities/identity-life";
+import { IdentityLifecycle } from "./services/identities/identity-lifecycle";
 import { IdentityService } from "./services/identities/identity-service";
+import { Orphans, type OrphanTimings } from "./services/identities/orphans";
 import { RedisConnection } from "./services/redis/redis-connection";
 import type { SamplingPace } from "./services/status/sampler";
 import type { Events } from "./services/telemetry/events";
@@ -57,8 +58,8 @@ export interface Parts extends OwnTelemetry, OwnAnswering {
   readonly budget: Partial<BudgetOptions>;
   /** Where among several resources the first new identity is made. */
   readonly random: () => number;
-  /** How soon creates that nobody was told of are swept. */
-  readonly creates: Parameters<typeof createRecords>[4];
+  /** How soon identities that no caller received are deleted. */
+  readonly orphans: Partial<OrphanTimings>;
   /** How soon issuers are asked for their keys again. */
   readonly issuerKeys: KeyTimings;
   readonly directory: DirectoryPace;
@@ -120,20 +121,18 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     new TokenService(store, azure, clock, events, config.tokens.minRemainingMs, notices),
   );
   redis?.onBack(() => void tokens.storeIsBack());
-  const directory: { users?: UserIdentities | undefined } = {};
-  const isKept = (identityId: string) => directory.users?.isMapped(identityId) ?? Promise.resolve(false);
-  const records = createRecords(sealed, azure, clock, events, parts.creates, isKept);
-  const identities = new IdentityService(azure, tokens, events, records);
-  const users = await userIdentities(around, identities, audit, parts.directory);
-  directory.users = users;
-  closing.add(records.sweeper).start();
+  const directory = await openDirectory(around);
+  const deleteLater = directory && ((identityId: string) => directory.scheduleDeletion(identityId, 0));
+  const orphans = closing.add(new Orphans(azure, events, parts.orphans, deleteLater));
+  const identities = new IdentityService(azure, tokens, events, orphans);
+  const users = directory && userIdentities(around, directory, identities, audit, parts.directory);
   const callers = callerAuthenticator(around, parts.issuerKeys);
   const own = new OwnIdentity(users, config.directory?.maxDevices ?? 0);
   const revocations = new RevocationFeed(notices, own, clock, parts.feed);
   const ownersOf = (ids: readonly string[]) =>
     users?.ownersOf(ids) ?? Promise.resolve(ids.map(() => undefined));
   const contextParts = { callers, limits, audit, tokens, revocations, ownersOf };
-  const api = await describeApi(tokens, new IdentityLife(identities, users), own);
+  const api = await describeApi(tokens, new IdentityLifecycle(identities, users), own);
   const operations = readFileSync(join(packageRoot(), "operations", "quickstart.graphql"), "utf8");
   const answering = await startAnswering(api, config, operations, events, closing, parts);
   const { developmentKey } = config.access;
@@ -212,7 +211,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
 /** The schema as SDL without building a gateway: resolvers are asked nothing while they are described. */
 export async function gatewayTypeDefs(): Promise<string> {
   const tokens = Object.create(TokenService.prototype) as TokenService;
-  const identities = Object.create(IdentityLife.prototype) as IdentityLife;
+  const identities = Object.create(IdentityLifecycle.prototype) as IdentityLifecycle;
   return (await describeApi(tokens, identities, new OwnIdentity(undefined, 0))).typeDefs;
 }
 

@@ -25,7 +25,7 @@ import { defaultOperationLimits, type OperationLimits } from "./schema/operation
 import { OperationLabels } from "./server/operation-labels";
 import { sandbox } from "./server/sandbox";
 import { Subscriptions } from "./server/subscriptions";
-import type { IdentityLife } from "./services/identities/identity-life";
+import type { IdentityLifecycle } from "./services/identities/identity-lifecycle";
 import type { Events } from "./services/telemetry/events";
 import type { TokenService } from "./services/tokens/token-service";
 
@@ -49,7 +49,7 @@ export interface Answering {
 /** The schema of a gateway's resolvers, which are asked nothing while they are described. */
 export function describeApi(
   tokens: TokenService,
-  identities: IdentityLife,
+  identities: IdentityLifecycle,
   own: OwnIdentity,
 ): Promise<GatewaySchema> {
   const resolvers = [

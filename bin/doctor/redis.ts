@@ -238,7 +238,7 @@ function judgeMemory(findings: Findings, node: string, info: ReadonlyMap<string,
   if (careless.has(policy)) {
     findings.warning(
       "eviction",
-      `A full Redis at ${node} would drop ${policy === "volatile-ttl" ? "first what ends soonest, such as leases and the counts of Azure's limit" : "anything at random, the journal of creates too"} (${policy}).`,
+      `A full Redis at ${node} would drop ${policy === "volatile-ttl" ? "first what ends soonest, such as leases and the counts of Azure's limit" : "anything at random"} (${policy}).`,
       "Set maxmemory-policy to noeviction, volatile-lru or allkeys-lru.",
     );
   } else findings.ok("eviction", `The eviction policy of Redis at ${node} is ${policy}.`);

@@ -11,7 +11,7 @@ export const encryptionKeyFile: KeyFileKind<readonly EncryptionKey[]> = {
   parse: parseEncryptionKeys,
 };
 
-/** Nothing that a key sealed lives longer: Azure's tokens live a day at most, and so do the entries of the journal. */
+/** Nothing that a key sealed lives longer: ACS tokens live a day at most. */
 const sealedLivesMs = 24 * 3_600_000;
 
 /** How a step is taken. */

@@ -189,7 +189,10 @@ const rows = {
         ],
         [`sum(increase(${own("identities_deleted_total")}[${perSecond}]))`, "deleted"],
         [`sum(increase(${own("orphans_deleted_total")}[${perSecond}]))`, "orphans deleted"],
-        [`sum(increase(${own("creates_lost_total")}[${perSecond}]))`, "creates lost"],
+        [
+          `sum(increase(${own("create_outcomes_unknown_total")}[${perSecond}]))`,
+          "creates of unknown outcome",
+        ],
       ],
     ],
   ],

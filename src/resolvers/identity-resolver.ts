@@ -10,7 +10,7 @@ import {
   DeleteIdentityPayload,
 } from "../schema/identity-operations";
 import type { TokenScope } from "../schema/token-scope";
-import { IdentityLife } from "../services/identities/identity-life";
+import { IdentityLifecycle } from "../services/identities/identity-lifecycle";
 import { checkIdentityId } from "../services/identities/identity-id";
 import { Allow } from "./access";
 import { callerOf, checkRight, checkScopes } from "./access-rules";
@@ -26,7 +26,7 @@ export function identityByReference({ id }: Readonly<Record<string, unknown>>): 
 @Resolver(() => Identity)
 export class IdentityResolver {
   constructor(
-    private readonly identities: IdentityLife,
+    private readonly identities: IdentityLifecycle,
     private readonly own: OwnIdentity,
   ) {}
 

@@ -1,4 +1,4 @@
-/** Makes and deletes identities; a deletion is a revocation first. */
+/** Creates and deletes identities at ACS; a deletion is a revocation first. */
 import { badInput, GatewayError } from "../../errors";
 import { CreateTries } from "../azure/create-tries";
 import type { CallOptions, IdentityProvider } from "../azure/identity-provider";
@@ -8,19 +8,18 @@ import { canonicalScopes, checkLifetime, lifetimeMinutes as lifetimes } from "..
 import type { TokenScope } from "../tokens/token-scope";
 import type { ServedToken, TokenService } from "../tokens/token-service";
 import { failedCreate, type CreateOutcome } from "./create-outcome";
-import type { CreateRecords } from "./create-records";
-import type { Create } from "./fallback-create-journal";
 import { checkIdentityId } from "./identity-id";
+import type { Orphans } from "./orphans";
 
-/** What a new identity is to come with. */
+/** What a new identity comes with. */
 export interface NewIdentity {
-  /** A token for these scopes, in the same call to Azure; none when not given. */
+  /** A token for these scopes, in the same call to ACS; none when not given. */
   readonly scopes?: readonly TokenScope[] | undefined;
   /** Whole minutes, 60 to 1440; only together with `scopes`. */
   readonly lifetimeMinutes?: number | undefined;
 }
 
-/** An identity, and its token if one was asked for. */
+/** An identity, and its token if one was requested. */
 export interface CreatedIdentity {
   readonly identityId: string;
   readonly token?: ServedToken;
@@ -30,25 +29,19 @@ export interface CreatedIdentity {
 export interface CreateCall extends CallOptions {
   /**
    * Resolves when the answer to the caller is over: true when it has left with what was created, false when the
-   * caller was gone or got an error instead. Without it, what `create` resolves with counts as told.
+   * caller was gone or got an error instead. Without it, what `create` resolves with counts as received.
    */
   readonly answered?: Promise<boolean>;
   /**
-   * Asked, as soon as the identity is known and entered, whether somebody keeps it. `lost`: nobody does, and it is
-   * deleted. `unknown`: it stays in the journal, and the sweeper asks again before it deletes it.
+   * Binds the new identity before the caller gets it. False: it is not bound, and is deleted. A rejection refuses the
+   * caller and leaves open whether it is bound, so `keep` is called again before the identity is deleted.
    */
-  readonly keep?: (identityId: string) => Promise<Kept>;
+  readonly keep?: (identityId: string) => Promise<boolean>;
 }
 
-/** Whether an identity that was made is kept. */
-export type Kept = "kept" | "lost" | "unknown";
-
-/** Nobody keeps the identity that was made, as far as is known. */
+/** Nobody keeps the identity that was created. */
 export class NotKept extends Error {
   override readonly name = "NotKept";
-  constructor(readonly kept: Exclude<Kept, "kept">) {
-    super("Nobody keeps the identity that was made.");
-  }
 }
 
 interface TokenWish {
@@ -58,21 +51,21 @@ interface TokenWish {
 
 /** The share of the time left after which a resource that has not answered is left for another one. */
 const patienceShare = 0.45;
-/** The least share of the deadline that is worth to begin with another one. */
+/** The least share of the deadline for which another resource is worth asking. */
 const leastShare = 0.1;
 
-/** The life of identities. */
+/** Creates and deletes identities. */
 export class IdentityService {
   constructor(
     private readonly azure: IdentityProvider,
     private readonly tokens: TokenService,
-    private readonly events: Pick<Events, "identityCreated" | "identityDeleted" | "internalError">,
-    private readonly records: CreateRecords,
+    private readonly events: Pick<Events, "identityCreated" | "identityDeleted">,
+    private readonly orphans: Pick<Orphans, "awaitAnswer" | "delete">,
   ) {}
 
   /**
-   * Makes an identity at Azure, with or without a token, within the deadline of a call. Rejects as
-   * {@link IdentityProvider} does. An identity that the caller is not told of is deleted in the background.
+   * Creates an identity at ACS, with or without a token, within the deadline of a call. Rejects as
+   * {@link IdentityProvider} does. An identity that the caller does not receive is deleted in the background.
    */
   async create(wanted: NewIdentity, call: CreateCall): Promise<CreatedIdentity> {
     const wish = tokenWish(wanted);
@@ -80,44 +73,17 @@ export class IdentityService {
     const end = performance.now() + this.azure.deadlineMs;
     const failures: unknown[] = [];
     for (;;) {
-      const create = await this.records.journal.begin(call.span);
       const asked = this.ask(wish, call, tries);
       const outcome = await this.inTime(asked, tries, end);
-      if (outcome?.kind === "made") return this.finish(create, outcome, wish, call);
-      // Azure may still answer, and what it then says is worth to be known.
-      this.inBackground(asked.then((late) => this.putAside(create, late)));
+      if (outcome?.kind === "created") return this.deliver(outcome, wish, call);
+      // ACS may still answer.
+      this.orphans.awaitAnswer(asked, call.span);
       failures.push(outcome?.error ?? notInTime());
-      // What one resource may have made is the journal's: another one may be asked for the caller.
+      // What one resource may have created is deleted when it is known: another one may be asked for the caller.
       const mayGoOn = tries.more && outcome?.kind !== "nothing" && !call.signal?.aborted;
       if (!mayGoOn || end - performance.now() < this.azure.deadlineMs * leastShare) {
         throw mostHopeful(failures);
       }
-    }
-  }
-
-  /** The outcome; undefined at the end, or when it takes so long that another resource had better be asked. */
-  private async inTime(
-    asked: Promise<CreateOutcome>,
-    tries: CreateTries,
-    end: number,
-  ): Promise<CreateOutcome | undefined> {
-    const leftMs = () => Math.max(0, end - performance.now());
-    const soon = await within(leftMs() * patienceShare, asked);
-    return soon ?? (tries.more ? undefined : within(leftMs(), asked));
-  }
-
-  private async finish(
-    create: Create,
-    outcome: CreateOutcome & { readonly kind: "made" },
-    wish: TokenWish | undefined,
-    call: CreateCall,
-  ): Promise<CreatedIdentity> {
-    try {
-      return await this.handOver(create, outcome, wish, call);
-    } catch (error) {
-      const inDoubt = error instanceof NotKept && error.kept === "unknown";
-      if (!inDoubt) this.inBackground(this.putAside(create, outcome));
-      throw error;
     }
   }
 
@@ -133,7 +99,18 @@ export class IdentityService {
     this.events.identityDeleted();
   }
 
-  /** Asks Azure, whoever stops to wait for it: an id that nobody hears cannot be deleted. Never rejects. */
+  /** The outcome; undefined at the end, or when it takes so long that another resource should be asked. */
+  private async inTime(
+    asked: Promise<CreateOutcome>,
+    tries: CreateTries,
+    end: number,
+  ): Promise<CreateOutcome | undefined> {
+    const leftMs = () => Math.max(0, end - performance.now());
+    const soon = await within(leftMs() * patienceShare, asked);
+    return soon ?? (tries.more ? undefined : within(leftMs(), asked));
+  }
+
+  /** Asks ACS, and goes on when the caller leaves: an id that nobody hears cannot be deleted. Never rejects. */
   private async ask(
     wish: TokenWish | undefined,
     { account, span }: CallOptions,
@@ -146,67 +123,34 @@ export class IdentityService {
     try {
       const options = { onIdentity, account, tries, span };
       const { identityId, token } = await this.azure.createIdentity(wish, options);
-      return { kind: "made", identityId, token };
+      return { kind: "created", identityId, token };
     } catch (error) {
       return failedCreate(error, named);
     }
   }
 
-  private async handOver(
-    create: Create,
-    { identityId, token }: CreateOutcome & { readonly kind: "made" },
+  private async deliver(
+    { identityId, token }: CreateOutcome & { readonly kind: "created" },
     wish: TokenWish | undefined,
-    call: CreateCall,
+    { keep, signal, answered, span }: CreateCall,
   ): Promise<CreatedIdentity> {
-    const { journal } = this.records;
-    await Promise.all([
-      journal.created(create, identityId),
-      wish &&
-        token &&
-        this.tokens.remember(identityId, wish.scopes, wish.lifetimeMinutes, token, create.span),
-    ]);
-    const kept = (await call.keep?.(identityId)) ?? "kept";
-    if (kept !== "kept") throw new NotKept(kept);
-    if (!(await journal.answering(create))) throw notInTime();
-    if (call.signal?.aborted) throw callerGone();
+    const kept = await (keep?.(identityId) ?? Promise.resolve(true)).catch((error: unknown) => {
+      void this.orphans.delete({ identityId, span, isKept: keep });
+      throw error;
+    });
+    if (!kept || signal?.aborted) {
+      void this.orphans.delete({ identityId, span });
+      throw kept ? callerGone() : new NotKept();
+    }
+    if (wish && token) {
+      await this.tokens.remember(identityId, wish.scopes, wish.lifetimeMinutes, token, span);
+    }
     this.events.identityCreated({ withToken: wish !== undefined });
-    this.inBackground(this.close(create, identityId, call.answered));
+    void answered?.then((received) => {
+      if (!received) void this.orphans.delete({ identityId, span });
+    });
     if (!wish || !token) return { identityId };
     return { identityId, token: { ...token, scopes: wish.scopes, source: "issued" } };
-  }
-
-  private async close(
-    create: Create,
-    identityId: string,
-    answered: Promise<boolean> | undefined,
-  ): Promise<void> {
-    const { journal } = this.records;
-    if (answered === undefined || (await answered)) {
-      await journal.done(create);
-    } else {
-      await journal.abandoned(create, identityId);
-      this.sweep(create);
-    }
-  }
-
-  /** Leaves a create that no caller will be told of to the sweeper. */
-  private async putAside(create: Create, outcome: CreateOutcome): Promise<void> {
-    const { journal } = this.records;
-    if (outcome.kind === "nothing") {
-      await journal.done(create);
-    } else {
-      await journal.abandoned(create, outcome.kind === "unknown" ? undefined : outcome.identityId);
-      this.sweep(create);
-    }
-  }
-
-  private sweep({ intent, span }: Create): void {
-    const { sweeper } = this.records;
-    sweeper.wake(span && { intentId: intent.id, span });
-  }
-
-  private inBackground(work: Promise<void>): void {
-    work.catch((error: unknown) => this.events.internalError(error));
   }
 }
 
@@ -244,7 +188,7 @@ function notInTime(): GatewayError {
   );
 }
 
-/** Nobody reads it. */
+/** The error of a caller who cannot read it. */
 function callerGone(): GatewayError {
   return new GatewayError("UPSTREAM_UNAVAILABLE", "The caller has left; the new identity is deleted.");
 }

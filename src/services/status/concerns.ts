@@ -132,10 +132,10 @@ function ofParts(counted: Reading): Concern[] {
       notice(`${unopened} cached values did not open: have all gateways the same TOKEN_ENCRYPTION_KEYS?`),
     );
   }
-  const lost = sumOf(counted, "creates_lost_total");
-  if (lost > 0)
+  const unknown = sumOf(counted, "create_outcomes_unknown_total");
+  if (unknown > 0)
     concerns.push(
-      notice(`The outcome of ${lost} creates is unknown: identities that nobody uses may be left at Azure.`),
+      notice(`The outcome of ${unknown} creates is unknown: identities that nobody uses may be left at ACS.`),
     );
   return concerns;
 }

@@ -18,8 +18,8 @@ const totals = [
   ["tokens_superseded_total", "Tokens discarded, a revocation having overtaken them"],
   ["identities_created_total", "Identities created"],
   ["identities_deleted_total", "Identities deleted"],
-  ["orphans_deleted_total", "Identities deleted that no caller was told of"],
-  ["creates_lost_total", "Creates whose outcome is unknown"],
+  ["orphans_deleted_total", "Identities deleted that no caller received"],
+  ["create_outcomes_unknown_total", "Creates whose outcome is unknown"],
   ["internal_errors_total", "Faults of the gateway itself"],
 ] as const satisfies readonly (readonly [MetricName, string])[];
 

@@ -44,7 +44,7 @@ const counted = [
   "redis_call_duration_seconds",
   "requests_refused_total",
   "revocations_total",
-  "creates_lost_total",
+  "create_outcomes_unknown_total",
   "values_not_opened_total",
   "dependency_failures_total",
   "files_rejected_total",

@@ -26,13 +26,12 @@ export interface RedisCalls {
   observe(seconds: number): void;
 }
 
-/** A create of which nobody knows what became. */
-export interface CreateLost {
-  readonly intentId: string;
-  /** Since it began. */
+/** A create after which an identity that nobody uses may be left at ACS. */
+export interface CreateOutcomeUnknown {
+  /** The answer was lost, the identity could not be deleted, or a replica died while it created a user's identity. */
+  readonly cause: "answerLost" | "notDeleted" | "claimExpired";
+  /** Since the caller gave up, or since the claim. */
   readonly ageMs: number;
-  /** Whether Azure's answer was lost, or its identity could not be deleted for a day. */
-  readonly cause: "answerLost" | "notDeleted";
 }
 
 /** What the parts of the gateway tell. */
@@ -54,11 +53,10 @@ export interface Events {
   readonly revocationsUnfinished: (identities: number) => void;
   readonly identityCreated: (event: { withToken: boolean }) => void;
   readonly identityDeleted: () => void;
-  /** An identity that no caller was told of was deleted. */
-  readonly orphanDeleted: (event: { intentId: string; ageMs: number }) => void;
-  /** An identity may be alive that no caller was told of, and will not be deleted: once for each create. */
-  readonly createLost: (event: CreateLost) => void;
-  readonly createJournalUnavailable: (event: { operation: string; reason: string }) => void;
+  /** An identity that no caller received was deleted, so long after its caller gave up. */
+  readonly orphanDeleted: (event: { ageMs: number }) => void;
+  /** Once for each create. */
+  readonly createOutcomeUnknown: (event: CreateOutcomeUnknown) => void;
   readonly upstreamCall: (event: UpstreamCall) => void;
   /** Calls of an operation are held back from now on, or let through again. */
   readonly upstreamCircuit: (event: {
@@ -154,16 +152,10 @@ export function createEvents(log: Logger): Events {
       log.info("identity deleted");
     },
     orphanDeleted: (event) => {
-      log.info(event, "deleted an identity that no caller was told of");
+      log.info(event, "deleted an identity that no caller received");
     },
-    createLost: (event) => {
-      log.warn(event, "a create's outcome is unknown; an identity that nobody uses may be left at Azure");
-    },
-    createJournalUnavailable: (event) => {
-      log[event.reason === "AWAY" ? "debug" : "warn"](
-        event,
-        "journal of creates unavailable; going on with the one in this process",
-      );
+    createOutcomeUnknown: (event) => {
+      log.warn(event, "a create's outcome is unknown; an identity that nobody uses may be left at ACS");
     },
     upstreamCall: (event) => {
       log[event.outcome === "ok" ? "debug" : "warn"](event, "call to Azure Communication Services");

@@ -1,7 +1,7 @@
 /** What the directory promises, on whatever database it is. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import { startEmulator, type Emulator } from "../../../emulator/emulator";
-import { DoomedSweeper } from "../../../src/services/identities/directory/doomed-sweeper";
+import { DeletionWorker } from "../../../src/services/identities/directory/deletion-worker";
 import { IdentityDirectory, type Owner } from "../../../src/services/identities/directory/identity-directory";
 import { migrate } from "../../../src/services/identities/directory/migrations";
 import type { Database } from "../../../src/services/identities/directory/sql";
@@ -10,6 +10,8 @@ import {
   type CreateIdentity,
   type DirectoryTimings,
 } from "../../../src/services/identities/directory/user-identities";
+import type { CreateOutcomeUnknown } from "../../../src/services/telemetry/events";
+import { GatewayError } from "../../../src/errors";
 import { alive, startReplica, type Replica } from "../identities/replica";
 import { runSeed, seededRandom, type Random } from "../../support/random";
 import { recordEvents } from "../../support/recorded-events";
@@ -36,29 +38,22 @@ export function describeDirectory(name: string, start: () => Promise<TestDatabas
     let replicas: Replica[];
     let directories: IdentityDirectory[];
     const closing: AsyncDisposable[] = [];
-    /** Identities of which a sweeper has asked whether they are kept. */
-    const asked = new Set<string>();
+    /** Creates of unknown outcome that the directory reported. */
+    const expiredClaims: CreateOutcomeUnknown[] = [];
 
     beforeAll(async () => {
       database = await start();
       closing.push(database);
       emulator = await startEmulator({ limits: false });
       closing.push(emulator);
-      directories = [1, 2, 3].map(() => new IdentityDirectory(database.open(), events));
+      const told = {
+        ...events,
+        createOutcomeUnknown: (event: CreateOutcomeUnknown) => void expiredClaims.push(event),
+      };
+      directories = [1, 2, 3].map(() => new IdentityDirectory(database.open(), told));
       closing.push(...directories);
       await Promise.all(directories.map((directory) => directory.open()));
-      const kept = {
-        isKept: async (identityId: string) => {
-          asked.add(identityId);
-          return (await directories[0]!.ownersOf([identityId])).has(identityId);
-        },
-        deadlineMs: 5_000,
-      };
-      replicas = await Promise.all([
-        startReplica(emulator, kept),
-        startReplica(emulator, kept),
-        startReplica(emulator, kept),
-      ]);
+      replicas = await Promise.all([1, 2, 3].map(() => startReplica(emulator, { deadlineMs: 5_000 })));
       closing.push(...replicas);
     }, 30_000);
     afterAll(async () => {
@@ -66,6 +61,7 @@ export function describeDirectory(name: string, start: () => Promise<TestDatabas
     });
     beforeEach(() => {
       emulator.faults.clear();
+      expiredClaims.splice(0);
     });
 
     const usersOf = (index: number, timings: Partial<DirectoryTimings> = {}, create?: CreateIdentity) => {
@@ -141,11 +137,10 @@ export function describeDirectory(name: string, start: () => Promise<TestDatabas
       await arrived;
       const winner = await usersOf(1).identityOf(owner, {}, {});
       expect(await late).toBe(winner);
-      await until(
-        () => !alive(emulator).some((id) => id !== winner && replicas[0]!.told.deleted.length === 0),
-      );
+      await until(() => replicas[0]!.deleted() === 1);
       expect((await directories[2]!.find(owner))?.identityId).toBe(winner);
-      expect(replicas[0]!.told.deleted).toHaveLength(1);
+      expect(alive(emulator)).toContain(winner);
+      expect(expiredClaims).toEqual([{ cause: "claimExpired", ageMs: expect.any(Number) }]);
     });
 
     it("does not remember a create that Azure refused, and the next one works at once", async () => {
@@ -170,31 +165,61 @@ export function describeDirectory(name: string, start: () => Promise<TestDatabas
       expect(alive(emulator)).toContain(identityId);
     });
 
-    it.each([
-      ["before it is entered", false],
-      ["after it is entered", true],
-    ])("leaves no orphan and deletes no user's identity when a gateway dies %s", async (_when, entered) => {
+    it("keeps an identity of which it was unknown for a while whether it was entered", async () => {
       const owner = someone();
-      const { service } = replicas[0]!;
-      let made = "";
-      const dying = usersOf(0, {}, (wanted, call) =>
-        service.create(wanted, {
-          keep: async (identityId) => {
-            made = identityId;
-            if (entered) await call.keep?.(identityId);
-            return new Promise<never>(() => undefined);
-          },
-        }),
-      );
-      void dying.identityOf(owner, {}, {});
-      await until(() => asked.has(made));
-      if (entered) {
-        expect(alive(emulator)).toContain(made);
-        expect(await usersOf(1).identityOf(owner, {}, {})).toBe(made);
-      } else {
-        await until(() => !alive(emulator).includes(made));
-        expect(await directories[1]!.find(owner)).toBeUndefined();
+      const users = usersOf(0);
+      const real = directories[0]!;
+      const lossy = Object.create(real) as IdentityDirectory;
+      const deleted = replicas[0]!.deleted();
+      let finds = 0;
+      lossy.activate = async (...args) => {
+        await real.activate(...args);
+        throw new Error("The answer was lost.");
+      };
+      lossy.find = async (asked) => {
+        finds += 1;
+        // The first one is the search before the create.
+        if (finds === 2 || finds === 3)
+          throw new GatewayError("DIRECTORY_UNAVAILABLE", "It does not answer.");
+        return real.find(asked);
+      };
+      Object.assign(users, { directory: lossy });
+      await expect(users.identityOf(owner, {}, {})).rejects.toMatchObject({ code: "DIRECTORY_UNAVAILABLE" });
+      await until(() => finds === 4);
+      const identityId = (await real.find(owner))?.identityId;
+      expect(await usersOf(1).identityOf(owner, {}, {})).toBe(identityId);
+      expect(alive(emulator)).toContain(identityId);
+      expect(replicas[0]!.deleted()).toBe(deleted);
+    });
+
+    it("reports, once, a gateway that died between its claim and the entry, and the user's next login works", async () => {
+      const [returns, staysAway] = [someone(), someone()];
+      for (const owner of [returns, staysAway]) {
+        expect(await directories[0]!.claim(owner, "of a dead gateway", 30)).toBe(true);
       }
+      // The first user's claim is taken over, the second one's is found by the worker.
+      const identityId = await usersOf(1).identityOf(returns, {}, {});
+      expect(alive(emulator)).toContain(identityId);
+      await using one = workerOf(1);
+      await using two = workerOf(2);
+      await until(async () => {
+        await Promise.all([one.round(), two.round()]);
+        return expiredClaims.length >= 2;
+      });
+      await Promise.all([one.round(), two.round()]);
+      expect(expiredClaims.map(({ cause }) => cause)).toEqual(["claimExpired", "claimExpired"]);
+      expect((await directories[2]!.find(returns))?.identityId).toBe(identityId);
+      expect(await usersOf(2).identityOf(staysAway, {}, {})).toMatch(/^8:acs:/);
+      expect(expiredClaims).toHaveLength(2);
+    });
+
+    it("leaves a claim alone that has not expired for as long as it takes to be sure", async () => {
+      const owner = someone();
+      expect(await directories[0]!.claim(owner, "slow", 0)).toBe(true);
+      await directories[1]!.removeExpiredClaims(10, 60_000);
+      expect(expiredClaims).toEqual([]);
+      await directories[1]!.removeExpiredClaims(10, 0);
+      expect(expiredClaims).toHaveLength(1);
     });
 
     it("forgets who an identity was for before Azure deletes it, and deletes it later when Azure fails", async () => {
@@ -209,19 +234,19 @@ export function describeDirectory(name: string, start: () => Promise<TestDatabas
       expect(alive(emulator)).toContain(identityId);
       const next = await users.identityOf(owner, {}, {});
       expect(next).not.toBe(identityId);
-      await using sweeper = sweeperOf(1);
-      expect(await sweeper.sweep()).toBe(1);
+      await using worker = workerOf(1);
+      expect(await worker.round()).toBe(1);
       expect(alive(emulator)).not.toContain(identityId);
       expect(alive(emulator)).toContain(next);
-      expect(await sweeper.sweep()).toBe(0);
+      expect(await worker.round()).toBe(0);
     });
 
-    it("has nothing left to sweep after a deletion that worked", async () => {
+    it("has nothing left to delete after a deletion that worked", async () => {
       const users = usersOf(0, { deletingMs: 0 });
       const identityId = await users.identityOf(someone(), {}, {});
       await users.delete(identityId, () => replicas[0]!.service.delete(identityId, {}));
-      await using sweeper = sweeperOf(0);
-      expect(await sweeper.sweep()).toBe(0);
+      await using worker = workerOf(0);
+      expect(await worker.round()).toBe(0);
     });
 
     it("replaces an identity that was deleted behind its back, once for all gateways", async () => {
@@ -248,12 +273,12 @@ export function describeDirectory(name: string, start: () => Promise<TestDatabas
       await directories[0]!.prolong(owner, identityId, 1_000);
       expect(await usersOf(1).identityOf(owner, options, {})).toBe(identityId);
       expect(await leftMs()).toBeGreaterThan(30_000);
-      await using sweeper = sweeperOf(1);
-      await sweeper.sweep();
+      await using worker = workerOf(1);
+      await worker.round();
       expect(alive(emulator)).toContain(identityId);
       await directories[0]!.prolong(owner, identityId, 0);
       await until(async () => {
-        await sweeper.sweep();
+        await worker.round();
         return !alive(emulator).includes(identityId);
       });
       expect(await directories[2]!.find(owner)).toBeUndefined();
@@ -263,40 +288,40 @@ export function describeDirectory(name: string, start: () => Promise<TestDatabas
     it("deletes an identity that is nobody's at the time it was told", async () => {
       const { identityId } = await replicas[0]!.service.create({}, {});
       await usersOf(0).deleteLater(identityId, 100);
-      await using sweeper = sweeperOf(1);
-      await until(async () => (await sweeper.sweep()) === 1);
+      await using worker = workerOf(1);
+      await until(async () => (await worker.round()) === 1);
       expect(alive(emulator)).not.toContain(identityId);
     });
 
     it("tries again what Azure could not delete, and gives up on another resource's", async () => {
       const { identityId } = await replicas[0]!.service.create({}, {});
       const foreign = "8:acs:00000000-0000-4000-8000-000000000000_nobody";
-      await directories[0]!.doom(identityId, 0);
-      await directories[0]!.doom(foreign, 0);
+      await directories[0]!.scheduleDeletion(identityId, 0);
+      await directories[0]!.scheduleDeletion(foreign, 0);
       emulator.faults.add({ kind: "status", status: 503, operation: "deleteIdentity" });
-      await using sweeper = sweeperOf(1);
-      expect(await sweeper.sweep()).toBe(0);
+      await using worker = workerOf(1);
+      expect(await worker.round()).toBe(0);
       emulator.faults.clear();
       await until(async () => {
-        await sweeper.sweep();
+        await worker.round();
         return !alive(emulator).includes(identityId);
       });
-      await until(async () => (await directories[0]!.takeDoomed(10, 0)).length === 0);
+      await until(async () => (await directories[0]!.takeDue(10, 0)).length === 0);
     });
 
-    it("gives each doomed identity to one of the sweepers", async () => {
+    it("gives each identity that is due to one of the workers", async () => {
       const ids = Array.from(
         { length: 40 },
         (_, index) => `8:acs:00000000-0000-4000-8000-000000000000_${index}`,
       );
-      await Promise.all(ids.map((id) => directories[0]!.doom(id, 0)));
+      await Promise.all(ids.map((id) => directories[0]!.scheduleDeletion(id, 0)));
       const taken = await Promise.all(
-        Array.from({ length: 9 }, (_, index) => directories[index % 3]!.takeDoomed(10, 60_000)),
+        Array.from({ length: 9 }, (_, index) => directories[index % 3]!.takeDue(10, 60_000)),
       );
       const found = taken.flat().map(({ identityId }) => identityId);
       expect(found).toHaveLength(40);
       expect(new Set(found).size).toBe(40);
-      await Promise.all(ids.map((id) => directories[0]!.settled(id)));
+      await Promise.all(ids.map((id) => directories[0]!.deletionDone(id)));
     });
 
     it("has its tables made by gateways that start at once, and refuses those of a newer one", async () => {
@@ -347,13 +372,13 @@ export function describeDirectory(name: string, start: () => Promise<TestDatabas
       }
     }
 
-    function sweeperOf(index: number): DoomedSweeper {
-      return new DoomedSweeper(
+    function workerOf(index: number): DeletionWorker {
+      return new DeletionWorker(
         directories[index]!,
         (identityId) => replicas[index]!.service.delete(identityId, {}),
         events,
         () => undefined,
-        { retryMs: 0 },
+        { retryMs: 0, expiredClaimMs: 0 },
       );
     }
   });

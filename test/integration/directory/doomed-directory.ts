@@ -8,6 +8,7 @@ const owner = { issuer: "https://issuer.example", subject: "someone", device: ""
 async function main(): Promise<void> {
   const directory = new IdentityDirectory(new EmbeddedDatabase(folder), {
     directoryUnavailable: () => undefined,
+    createOutcomeUnknown: () => undefined,
   });
   await directory.claim(owner, "claim", 30_000);
   await directory.activate(owner, "claim", "8:acs:00000000-0000-4000-8000-000000000000_kept");

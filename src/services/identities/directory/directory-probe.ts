@@ -59,7 +59,7 @@ export async function probePostgres(url: string, timeoutMs: number, clock: Clock
         `SELECT name, verb, has_table_privilege(to_regclass(name), verb) AS may
          FROM unnest($1::text[]) AS name, unnest($2::text[]) AS verb WHERE to_regclass(name) IS NOT NULL`,
         [
-          ["acs_gateway_identities", "acs_gateway_doomed"],
+          ["acs_gateway_identities", "acs_gateway_pending_deletions"],
           ["SELECT", "INSERT", "UPDATE", "DELETE"],
         ],
       );

@@ -1,4 +1,4 @@
-/** The durable map from an app's user to his ACS identities, and the list of identities to delete, in SQL. */
+/** The durable map from an app's users to their ACS identities, and the list of identities to delete, in SQL. */
 import { GatewayError } from "../../../errors";
 import { reasonOf } from "../../redis/reason-of";
 import type { Events } from "../../telemetry/events";
@@ -20,8 +20,8 @@ export interface Mapping {
   readonly deleteInMs: number | null;
 }
 
-/** An identity that is to be deleted at Azure. */
-export interface Doomed {
+/** An identity that is to be deleted at ACS. */
+export interface PendingDeletion {
   readonly identityId: string;
   /** How often it was taken, this time included. */
   readonly attempts: number;
@@ -32,6 +32,8 @@ const lookAgainMs = 1_000;
 
 const ownerIs = "issuer = $1 AND subject = $2 AND device = $3";
 const inMs = (parameter: string) => `now() + ${parameter}::double precision * interval '1 millisecond'`;
+const ageMs = (column: string) =>
+  `(extract(epoch FROM now() - ${column}) * 1000)::double precision AS age_ms`;
 
 /**
  * Every method rejects with `DIRECTORY_UNAVAILABLE` when the database does not answer. Each is one statement, so each
@@ -45,7 +47,7 @@ export class IdentityDirectory implements AsyncDisposable {
 
   constructor(
     private readonly database: Database,
-    private readonly events: Pick<Events, "directoryUnavailable">,
+    private readonly events: Pick<Events, "directoryUnavailable" | "createOutcomeUnknown">,
   ) {}
 
   /** Makes the tables. Rejects with {@link DatabaseUnusable}, or as the driver does. */
@@ -72,24 +74,25 @@ export class IdentityDirectory implements AsyncDisposable {
   }
 
   /**
-   * The right to make the owner's identity, for `forMs`. False when somebody else has it, or the identity is there
-   * already. A claim that has run out is taken over: who had it can no longer {@link activate}.
+   * The right to create the owner's identity, for `forMs`. False when another gateway has it, or the identity is there
+   * already. An expired claim is taken over: its gateway can no longer {@link activate}.
    */
   async claim(owner: Owner, claim: string, forMs: number): Promise<boolean> {
-    const rows = await this.ask(
+    const [row] = await this.ask<{ took_over: boolean; age_ms: number }>(
       "claim",
       `INSERT INTO acs_gateway_identities AS it (issuer, subject, device, claim, claim_until)
        VALUES ($1, $2, $3, $4, ${inMs("$5")})
        ON CONFLICT (issuer, subject, device) DO UPDATE
        SET claim = excluded.claim, claim_until = excluded.claim_until
        WHERE it.identity_id IS NULL AND it.claim_until <= now()
-       RETURNING 1 AS one`,
+       RETURNING it.created_at < now() AS took_over, ${ageMs("it.created_at")}`,
       [...values(owner), claim, forMs],
     );
-    return rows.length > 0;
+    if (row?.took_over) this.tellExpired(row);
+    return row !== undefined;
   }
 
-  /** Makes the identity the owner's. False when the claim is no longer his who made it. */
+  /** Makes the identity the owner's. False when the claim has expired or was taken over. */
   async activate(owner: Owner, claim: string, identityId: string, deleteInMs?: number): Promise<boolean> {
     const rows = await this.ask(
       "activate",
@@ -109,7 +112,7 @@ export class IdentityDirectory implements AsyncDisposable {
     ]);
   }
 
-  /** Puts the deletion off. False when the identity is the owner's no more. */
+  /** Puts the deletion off. False when the identity is not the owner's any longer. */
   async prolong(owner: Owner, identityId: string, deleteInMs: number): Promise<boolean> {
     const rows = await this.ask(
       "prolong",
@@ -120,7 +123,7 @@ export class IdentityDirectory implements AsyncDisposable {
     return rows.length > 0;
   }
 
-  /** A user's identities with their device labels, his own first. */
+  /** A user's identities with their device labels, the one without a label first. */
   async listOf(issuer: string, subject: string): Promise<{ device: string; identityId: string }[]> {
     const rows = await this.ask<{ device: string; identity_id: string }>(
       "list",
@@ -141,7 +144,7 @@ export class IdentityDirectory implements AsyncDisposable {
     return new Map(rows.map(({ identity_id: id, ...owner }) => [id, owner]));
   }
 
-  /** Forgets that the identity is the owner's: it is no more. */
+  /** Forgets that the identity is the owner's: it was deleted. */
   async forget(owner: Owner, identityId: string): Promise<void> {
     await this.ask("forget", `DELETE FROM acs_gateway_identities WHERE ${ownerIs} AND identity_id = $4`, [
       ...values(owner),
@@ -150,26 +153,26 @@ export class IdentityDirectory implements AsyncDisposable {
   }
 
   /**
-   * In one step the identity is nobody's any more and is due to be deleted, in `dueInMs`: a failure after it leaves an
-   * identity without a user, never a user with an identity that is no more.
+   * In one step unbinds the identity and makes its deletion due in `dueInMs`: a failure after it leaves an identity
+   * without a user, never a user with a deleted identity.
    */
-  async doom(identityId: string, dueInMs: number): Promise<void> {
+  async scheduleDeletion(identityId: string, dueInMs: number): Promise<void> {
     await this.ask(
-      "doom",
+      "schedule",
       `WITH gone AS (DELETE FROM acs_gateway_identities WHERE identity_id = $1)
-       INSERT INTO acs_gateway_doomed AS it (identity_id, due_at) VALUES ($1, ${inMs("$2")})
+       INSERT INTO acs_gateway_pending_deletions AS it (identity_id, due_at) VALUES ($1, ${inMs("$2")})
        ON CONFLICT (identity_id) DO UPDATE SET due_at = least(it.due_at, excluded.due_at)`,
       [identityId, dueInMs],
     );
   }
 
   /** The identity is deleted. */
-  async settled(identityId: string): Promise<void> {
-    await this.ask("settled", "DELETE FROM acs_gateway_doomed WHERE identity_id = $1", [identityId]);
+  async deletionDone(identityId: string): Promise<void> {
+    await this.ask("done", "DELETE FROM acs_gateway_pending_deletions WHERE identity_id = $1", [identityId]);
   }
 
-  /** Dooms identities whose time has come; how many. */
-  async doomExpired(most: number): Promise<number> {
+  /** Schedules the deletion of identities whose time has come; how many. */
+  async scheduleExpired(most: number): Promise<number> {
     const rows = await this.ask(
       "expire",
       `WITH gone AS (
@@ -178,20 +181,36 @@ export class IdentityDirectory implements AsyncDisposable {
            ORDER BY delete_at LIMIT $1 FOR UPDATE SKIP LOCKED
          ) RETURNING identity_id
        )
-       INSERT INTO acs_gateway_doomed (identity_id, due_at) SELECT identity_id, now() FROM gone
+       INSERT INTO acs_gateway_pending_deletions (identity_id, due_at) SELECT identity_id, now() FROM gone
        ON CONFLICT (identity_id) DO UPDATE SET due_at = now() RETURNING 1 AS one`,
       [most],
     );
     return rows.length;
   }
 
-  /** Takes due identities and keeps them from other sweepers for `claimMs`; what is not settled by then is due again. */
-  async takeDoomed(most: number, claimMs: number): Promise<Doomed[]> {
+  /**
+   * Removes claims that expired some time ago: their gateways died in a create, which may have left an identity that
+   * nobody knows. Each is reported as a create of unknown outcome.
+   */
+  async removeExpiredClaims(most: number, expiredForMs: number): Promise<void> {
+    const rows = await this.ask<{ age_ms: number }>(
+      "unclaim",
+      `DELETE FROM acs_gateway_identities WHERE (issuer, subject, device) IN (
+         SELECT issuer, subject, device FROM acs_gateway_identities
+         WHERE claim IS NOT NULL AND claim_until <= ${inMs("-$2")} LIMIT $1 FOR UPDATE SKIP LOCKED
+       ) AND claim IS NOT NULL RETURNING ${ageMs("created_at")}`,
+      [most, expiredForMs],
+    );
+    for (const row of rows) this.tellExpired(row);
+  }
+
+  /** Takes due identities and keeps them from other workers for `claimMs`; what is not done by then is due again. */
+  async takeDue(most: number, claimMs: number): Promise<PendingDeletion[]> {
     const rows = await this.ask<{ identity_id: string; attempts: number }>(
       "take",
-      `UPDATE acs_gateway_doomed SET due_at = ${inMs("$2")}, attempts = attempts + 1
+      `UPDATE acs_gateway_pending_deletions SET due_at = ${inMs("$2")}, attempts = attempts + 1
        WHERE identity_id IN (
-         SELECT identity_id FROM acs_gateway_doomed WHERE due_at <= now()
+         SELECT identity_id FROM acs_gateway_pending_deletions WHERE due_at <= now()
          ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
        ) RETURNING identity_id, attempts`,
       [most, claimMs],
@@ -203,6 +222,10 @@ export class IdentityDirectory implements AsyncDisposable {
     this.closed = true;
     clearTimeout(this.again);
     await this.database[Symbol.asyncDispose]();
+  }
+
+  private tellExpired({ age_ms: age }: { readonly age_ms: number }): void {
+    this.events.createOutcomeUnknown({ cause: "claimExpired", ageMs: Math.round(age) });
   }
 
   private lookAgain(): void {

@@ -5,7 +5,8 @@ import { DatabaseUnusable, type Database } from "./sql";
  * One list of statements for each version; never changed once released, only added to.
  *
  * `acs_gateway_identities` has a row for each user and device label: with an identity, or with the claim of the gateway
- * that is making one. `acs_gateway_doomed` has identities that are to be deleted at Azure; nobody is mapped to them.
+ * that is creating one. `acs_gateway_pending_deletions` has identities that are to be deleted at ACS; nobody is mapped to
+ * them.
  */
 const migrations: readonly (readonly string[])[] = [
   [
@@ -22,13 +23,14 @@ const migrations: readonly (readonly string[])[] = [
        CHECK ((identity_id IS NULL) <> (claim IS NULL))
      )`,
     `CREATE INDEX acs_gateway_identities_delete_at ON acs_gateway_identities (delete_at) WHERE delete_at IS NOT NULL`,
-    `CREATE TABLE acs_gateway_doomed (
+    `CREATE INDEX acs_gateway_identities_claim_until ON acs_gateway_identities (claim_until) WHERE claim IS NOT NULL`,
+    `CREATE TABLE acs_gateway_pending_deletions (
        identity_id text PRIMARY KEY,
        due_at timestamptz NOT NULL,
        attempts integer NOT NULL DEFAULT 0,
-       doomed_at timestamptz NOT NULL DEFAULT now()
+       scheduled_at timestamptz NOT NULL DEFAULT now()
      )`,
-    `CREATE INDEX acs_gateway_doomed_due_at ON acs_gateway_doomed (due_at)`,
+    `CREATE INDEX acs_gateway_pending_deletions_due_at ON acs_gateway_pending_deletions (due_at)`,
   ],
 ];
 

@@ -6,13 +6,7 @@ import type { CallOptions } from "../../azure/identity-provider";
 import { boundedCache } from "../../bounded-cache";
 import { sleep } from "../../sleep";
 import { jitter, pollMs } from "../../tokens/jitter";
-import {
-  NotKept,
-  type CreateCall,
-  type CreatedIdentity,
-  type Kept,
-  type NewIdentity,
-} from "../identity-service";
+import { NotKept, type CreateCall, type CreatedIdentity, type NewIdentity } from "../identity-service";
 import type { IdentityDirectory, Mapping, Owner } from "./identity-directory";
 
 export type { Owner } from "./identity-directory";
@@ -29,7 +23,7 @@ export interface DirectoryTimings {
   /** A mapping is believed without asking for so long. */
   readonly believeMs: number;
   readonly maxRemembered: number;
-  /** Who deletes an identity has so long before the sweeper takes it for abandoned. */
+  /** A deletion may take this long before the deletion worker repeats it. */
   readonly deletingMs: number;
 }
 
@@ -125,25 +119,20 @@ export class UserIdentities {
 
   /**
    * Deletes an identity: first nobody is mapped to it any more, then Azure deletes it. If that fails, or this process
-   * dies, the sweeper deletes it later.
+   * dies, the deletion worker does it later.
    */
   async delete(identityId: string, deleteAtAzure: () => Promise<void>): Promise<void> {
-    await this.directory.doom(identityId, this.timings.deletingMs);
+    await this.directory.scheduleDeletion(identityId, this.timings.deletingMs);
     const owner = this.owners.get(identityId);
     if (owner) this.forget(owner, identityId);
     await deleteAtAzure();
-    // Unsettled it would be deleted again, which harms nobody.
-    await this.directory.settled(identityId).catch(() => undefined);
+    // What stays on the list is deleted again, which does no harm.
+    await this.directory.deletionDone(identityId).catch(() => undefined);
   }
 
   /** Has an identity that is nobody's deleted in `ms`. */
   async deleteLater(identityId: string, ms: number): Promise<void> {
-    await this.directory.doom(identityId, ms);
-  }
-
-  /** Whether somebody is mapped to the identity: then its create was not in vain. */
-  async isMapped(identityId: string): Promise<boolean> {
-    return (await this.directory.ownersOf([identityId])).has(identityId);
+    await this.directory.scheduleDeletion(identityId, ms);
   }
 
   private async search(owner: Owner, options: IdentityOptions, call: CallOptions): Promise<string> {
@@ -188,32 +177,25 @@ export class UserIdentities {
       this.onMade(owner, identityId);
       return identityId;
     } catch (error) {
-      // Who was faster is found; so is an identity of our own of which it was not known whether it was kept.
-      if (error instanceof NotKept) return undefined;
       await this.directory.release(owner, claim).catch(() => undefined);
+      // The claim went to another gateway, whose identity is found.
+      if (error instanceof NotKept) return undefined;
       throw error;
     }
   }
 
+  /** Makes the identity the owner's. May be called again after a failure, whatever came of it. */
   private async keep(
     owner: Owner,
     claim: string,
     identityId: string,
     options: IdentityOptions,
-  ): Promise<Kept> {
-    try {
-      return (await this.directory.activate(owner, claim, identityId, options.ephemeralForMs))
-        ? "kept"
-        : "lost";
-    } catch {
-      // It may have been carried out all the same.
-    }
-    try {
-      const found = await this.directory.find(owner);
-      return found?.identityId === identityId ? "kept" : "unknown";
-    } catch {
-      return "unknown";
-    }
+  ): Promise<boolean> {
+    const activated = await this.directory
+      .activate(owner, claim, identityId, options.ephemeralForMs)
+      .catch(() => false);
+    // A failure may have been carried out all the same.
+    return activated || (await this.directory.find(owner))?.identityId === identityId;
   }
 
   private remember(owner: Owner, identityId: string): string {

@@ -38,13 +38,9 @@ export function countedEvents(events: Events, metrics: Metrics): Events {
       metrics.orphanDeleted();
       events.orphanDeleted(event);
     },
-    createLost: (event) => {
-      metrics.createLost();
-      events.createLost(event);
-    },
-    createJournalUnavailable: (event) => {
-      metrics.dependencyFailed("create_journal");
-      events.createJournalUnavailable(event);
+    createOutcomeUnknown: (event) => {
+      metrics.createOutcomeUnknown();
+      events.createOutcomeUnknown(event);
     },
     upstreamCall: (event) => {
       const { resource, operation, durationMs } = event;

@@ -87,12 +87,12 @@ export const metricDefinitions = {
   orphans_deleted_total: {
     type: "counter",
     labels: [],
-    help: "Identities that no caller was told of, and that were deleted therefore",
+    help: "Identities that no caller received, and that were deleted therefore",
   },
-  creates_lost_total: {
+  create_outcomes_unknown_total: {
     type: "counter",
     labels: [],
-    help: "Creates after which an identity that nobody uses may be left at Azure",
+    help: "Creates after which an identity that nobody uses may be left at ACS",
   },
   upstream_call_duration_seconds: {
     type: "histogram",

@@ -45,7 +45,7 @@ export class Metrics {
   readonly #created = this.#registry.counter("identities_created_total");
   readonly #deleted = this.#registry.counter("identities_deleted_total");
   readonly #orphans = this.#registry.counter("orphans_deleted_total");
-  readonly #lost = this.#registry.counter("creates_lost_total");
+  readonly #unknownCreates = this.#registry.counter("create_outcomes_unknown_total");
   readonly #upstream = this.#registry.histogram("upstream_call_duration_seconds");
   readonly #redisCalls = this.#registry.histogram("redis_call_duration_seconds");
   readonly #failures = this.#registry.counter("dependency_failures_total");
@@ -152,8 +152,8 @@ export class Metrics {
     this.#orphans.of().inc();
   }
 
-  createLost(): void {
-    this.#lost.of().inc();
+  createOutcomeUnknown(): void {
+    this.#unknownCreates.of().inc();
   }
 
   upstreamCall(resource: string, operation: string, outcome: UpstreamOutcome, seconds: number): void {
@@ -243,7 +243,7 @@ export const upstreamOutcomes = [
 /** One of {@link upstreamOutcomes}. */
 export type UpstreamOutcome = (typeof upstreamOutcomes)[number];
 
-const dependencies = ["store", "budget", "create_journal", "notices", "directory", "issuer"] as const;
+const dependencies = ["store", "budget", "notices", "directory", "issuer"] as const;
 /** Parts that can be away for a while. */
 export type Dependency = (typeof dependencies)[number];
 

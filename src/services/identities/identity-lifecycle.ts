@@ -1,4 +1,4 @@
-/** Identities from their making to their end, with what the directory knows of them. */
+/** Creates and deletes identities together with what the directory knows of them. */
 import { badInput } from "../../errors";
 import type { CallOptions } from "../azure/identity-provider";
 import type { UserIdentities } from "./directory/user-identities";
@@ -6,22 +6,22 @@ import type { CreateCall, CreatedIdentity, IdentityService, NewIdentity } from "
 
 /** What a new identity is to be like. */
 export interface WantedIdentity extends NewIdentity {
-  /** It is deleted by itself so many minutes from now: 60 to 525600. */
+  /** It is deleted by itself this many minutes from now: 60 to 525600. */
   readonly deleteAfterMinutes?: number | undefined;
 }
 
 const minute = 60_000;
 const deleteAfter = { min: 60, max: 525_600 };
 
-/** Makes and deletes identities so that the directory never has one that is no more. */
-export class IdentityLife {
+/** Creates and deletes identities so that the directory never has a deleted one. */
+export class IdentityLifecycle {
   constructor(
     private readonly identities: IdentityService,
     /** Undefined: there are no users, and nothing is deleted by itself. */
     private readonly directory: UserIdentities | undefined,
   ) {}
 
-  /** Makes an identity that is bound to nobody. Rejects as {@link IdentityService.create}, or the directory, does. */
+  /** Creates an identity that is bound to nobody. Rejects as {@link IdentityService.create}, or the directory, does. */
   async create(
     { deleteAfterMinutes, ...wanted }: WantedIdentity,
     call: CreateCall,
@@ -45,22 +45,21 @@ export class IdentityLife {
       );
     }
     let failure: unknown;
-    const keep = async (identityId: string) => {
-      try {
-        await directory.deleteLater(identityId, deleteAfterMinutes * minute);
-        return "kept";
-      } catch (error) {
-        failure = error;
-        // Whether or not it was entered, it is deleted: now, or later as well.
-        return "lost";
-      }
-    };
+    // Whether or not a failed deletion was entered, the identity is deleted now: a second deletion does no harm.
+    const keep = (identityId: string) =>
+      directory.deleteLater(identityId, deleteAfterMinutes * minute).then(
+        () => true,
+        (error: unknown) => {
+          failure = error;
+          return false;
+        },
+      );
     return this.identities.create(wanted, { ...callOf(call), keep }).catch((error: unknown) => {
       throw failure ?? error;
     });
   }
 
-  /** Deletes an identity, whoever is bound to it. Rejects as {@link IdentityService.delete}, or the directory, does. */
+  /** Deletes an identity, whoever it is bound to. Rejects as {@link IdentityService.delete}, or the directory, does. */
   async delete(identityId: string, call: Pick<CallOptions, "account" | "span">): Promise<void> {
     if (!this.directory) {
       await this.identities.delete(identityId, call);
@@ -70,8 +69,7 @@ export class IdentityLife {
   }
 }
 
-/** A call's parts may be made when they are first asked for, which a spread would not see. */
-function callOf(call: CreateCall): CreateCall {
-  const { signal, answered, account, span } = call;
+/** The parts of a call may be getters, which a spread would not copy. */
+function callOf({ signal, answered, account, span }: CreateCall): CreateCall {
   return { account, span, ...(signal ? { signal } : {}), ...(answered ? { answered } : {}) };
 }
