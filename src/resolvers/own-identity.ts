@@ -3,7 +3,11 @@ import { badInput, GatewayError } from "../errors";
 import type { Caller, Subject } from "../services/access/caller";
 import type { Right } from "../services/access/rights";
 import { checkIdentityId } from "../services/identities/identity-id";
-import type { Owner, UserIdentities } from "../services/identities/directory/user-identities";
+import {
+  TooManyDevices,
+  type Owner,
+  type UserIdentities,
+} from "../services/identities/directory/user-identities";
 import type { CallOptions } from "../services/azure/identity-provider";
 import { callerOf, checkDevice, checkRight, notYours } from "./access-rules";
 import type { RequestContext } from "./request-context";
@@ -102,8 +106,11 @@ export class OwnIdentity {
     return run(identityId).catch(async (error: unknown) => {
       const gone = error instanceof GatewayError && error.code === "IDENTITY_NOT_FOUND";
       if (!gone) throw error;
-      const options = { ephemeralForMs: user?.ephemeralForMs };
-      return run(await directory.replace(owner, identityId, options, call));
+      const options = { ephemeralForMs: user?.ephemeralForMs, maxDevices: this.maxDevices };
+      const replaced = await directory.replace(owner, identityId, options, call).catch((failure: unknown) => {
+        throw failure instanceof TooManyDevices ? this.tooMany("input.device") : failure;
+      });
+      return run(replaced);
     });
   }
 
@@ -131,8 +138,10 @@ export class OwnIdentity {
       if (found !== undefined) return { identityId: found, owner };
       throw new GatewayError("IDENTITY_NOT_FOUND", "You have no such identity yet: issueToken makes it.");
     }
-    if (device !== "" && directory.known(owner) === undefined) await this.checkRoom(user, device, how);
-    const identityId = await directory.identityOf(owner, { ephemeralForMs: user.ephemeralForMs }, call);
+    const options = { ephemeralForMs: user.ephemeralForMs, maxDevices: this.maxDevices };
+    const identityId = await directory.identityOf(owner, options, call).catch((error: unknown) => {
+      throw error instanceof TooManyDevices ? this.tooMany(argument(how, "device")) : error;
+    });
     return { identityId, owner };
   }
 
@@ -142,12 +151,10 @@ export class OwnIdentity {
     return owner?.issuer === user.issuer && owner.subject === user.subject;
   }
 
-  private async checkRoom(user: Subject, device: string, how: Finding): Promise<void> {
-    const devices = (await this.listOf(user)).map((each) => each.device).filter((each) => each !== "");
-    if (devices.includes(device) || devices.length < this.maxDevices) return;
-    throw badInput(
-      argument(how, "device"),
-      `You have ${devices.length} identities with device labels, which is the most: delete one first.`,
+  private tooMany(argumentName: string): GatewayError {
+    return badInput(
+      argumentName,
+      `You have ${this.maxDevices} identities with device labels, which is the most: delete one first.`,
     );
   }
 

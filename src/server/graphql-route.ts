@@ -21,7 +21,13 @@ import { beginOperation, endOperation, nameOperation } from "./operation-span";
 import { readJsonObject } from "./request-body";
 import { forPageOf, sandboxPolicy } from "./sandbox";
 import { ShortWay, type RunnableOperations, type ShortRequest } from "./short-way";
-import { asEvents, eventStreamType, mustStream, type Results, type Subscriptions } from "./subscriptions";
+import {
+  asEvents,
+  eventStreamType,
+  mustStream,
+  type AcceptedStream,
+  type Subscriptions,
+} from "./subscriptions";
 
 /** Makes the context of one operation. Errors with plain `extensions` reach the client as they are. */
 export type MakeContext<TContext> = (
@@ -62,7 +68,7 @@ export interface OperationMetrics {
 /** Apollo Server's answer, or the events that it is to be answered with. */
 interface Answer {
   readonly result: HTTPGraphQLResponse;
-  readonly events: Results | undefined;
+  readonly events: AcceptedStream | undefined;
 }
 
 /** Within which limits an operation is answered. */
@@ -132,6 +138,7 @@ export class GraphqlRoute<TContext extends BaseContext> {
       answer = await running;
       if (span && typeof answer !== "string") tellEnd(span, answer, isTooLate);
     } catch (error) {
+      if (asked) this.parts.subscriptions.acceptedFor(asked)?.end();
       if (isTooLate) return;
       this.#ended(exchange, "INTERNAL_SERVER_ERROR", performance.now() - beganAt);
       span?.fail(errorType(error));
@@ -140,7 +147,10 @@ export class GraphqlRoute<TContext extends BaseContext> {
       clearTimeout(deadline);
       span?.end();
     }
-    if (isTooLate) return;
+    if (isTooLate) {
+      if (typeof answer !== "string") answer.events?.end();
+      return;
+    }
     const elapsedMs = performance.now() - beganAt;
     if (typeof answer === "string") {
       this.#ended(exchange, succeeded, elapsedMs);
@@ -172,7 +182,7 @@ export class GraphqlRoute<TContext extends BaseContext> {
       this.parts.apollo.executeHTTPGraphQLRequest({ httpGraphQLRequest, context }),
     );
     exchange.operation ??= this.parts.labels?.of(httpGraphQLRequest);
-    return { result, events: this.parts.subscriptions.eventsFor(httpGraphQLRequest) };
+    return { result, events: this.parts.subscriptions.acceptedFor(httpGraphQLRequest) };
   }
 
   /** The data as JSON, or what Apollo Server makes of it when there is anything else to tell. */
@@ -223,7 +233,7 @@ export class GraphqlRoute<TContext extends BaseContext> {
     return policy === undefined ? outcome : undefined;
   }
 
-  #stream(exchange: Exchange, events: Results): Promise<void> {
+  #stream(exchange: Exchange, events: AcceptedStream): Promise<void> {
     return this.parts.subscriptions.stream(exchange, this.#eventHeaders(exchange), events);
   }
 

@@ -31,13 +31,19 @@ const pingMs = 12_000;
 /** Makes of an error what clients may see, as Apollo Server's `formatError` does. */
 export type FormatError = (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
 
-/** The results of a subscription, each for one event. */
-export type Results = AsyncIterable<ExecutionResult, unknown>;
+/** An accepted subscription. */
+export interface AcceptedStream {
+  /** A result for each event. */
+  readonly results: AsyncIterable<ExecutionResult, unknown>;
+  /** Ends the results and makes room for another stream. */
+  readonly end: () => void;
+}
 
 /** Accepts subscriptions, and streams their events. */
 export class Subscriptions {
   /** What was accepted and is not yet streamed, by its request: of the context Apollo Server makes a copy. */
-  readonly #accepted = new WeakMap<HTTPGraphQLRequest, Results>();
+  readonly #accepted = new WeakMap<HTTPGraphQLRequest, AcceptedStream>();
+  /** Those that are being accepted or streamed: one counts from the moment at which the limit is checked. */
   readonly #open = new Set<() => void>();
   #isOver = false;
 
@@ -66,33 +72,43 @@ export class Subscriptions {
   }: GraphQLRequestContextDidResolveOperation<TContext>): Promise<void> {
     if (!mayStream(request.http?.headers.get("accept"))) throw notAcceptable();
     if (this.#open.size >= this.maxOpen) throw tooMany();
-    const result = await subscribe({
-      schema,
-      document,
-      contextValue,
-      variableValues: request.variables ?? null,
-      operationName: request.operationName ?? null,
-    });
-    if (!(Symbol.asyncIterator in result)) {
-      throw result.errors?.[0] ?? new Error("graphql-js did not subscribe, and does not say why.");
+    let results: AsyncGenerator<ExecutionResult, void, void> | undefined;
+    const end = () => {
+      this.#open.delete(end);
+      void results?.return();
+    };
+    this.#open.add(end);
+    try {
+      const result = await subscribe({
+        schema,
+        document,
+        contextValue,
+        variableValues: request.variables ?? null,
+        operationName: request.operationName ?? null,
+      });
+      if (!(Symbol.asyncIterator in result)) {
+        throw result.errors?.[0] ?? new Error("graphql-js did not subscribe, and does not say why.");
+      }
+      results = result;
+      if (request.http) this.#accepted.set(request.http, { results, end });
+    } catch (error) {
+      end();
+      throw error;
     }
-    if (request.http) this.#accepted.set(request.http, result);
   }
 
-  /** The events that the request is to be answered with, if it was an accepted subscription. */
-  eventsFor(request: HTTPGraphQLRequest): Results | undefined {
+  /** The stream that the request is to be answered with, if it was an accepted subscription. */
+  acceptedFor(request: HTTPGraphQLRequest): AcceptedStream | undefined {
     return this.#accepted.get(request);
   }
 
   /** Sends every result as an event until there are no more, the client goes, or the streams are ended. */
-  async stream(exchange: Exchange, headers: string[], results: Results): Promise<void> {
+  async stream(exchange: Exchange, headers: string[], { results, end }: AcceptedStream): Promise<void> {
     const { response } = exchange;
     const iterator = results[Symbol.asyncIterator]();
-    const end = () => void iterator.return?.();
     const ping = setInterval(() => {
       response.write(":\n\n");
     }, pingMs);
-    this.#open.add(end);
     response.once("close", end);
     try {
       response.writeHead(200, headers);
@@ -108,13 +124,12 @@ export class Subscriptions {
       response.end(print({ event: "complete", data: null }));
     } finally {
       clearInterval(ping);
-      this.#open.delete(end);
       response.off("close", end);
       end();
     }
   }
 
-  /** How many streams are open. */
+  /** How many streams are open, or about to be. */
   get count(): number {
     return this.#open.size;
   }

@@ -1,6 +1,7 @@
 /** A file that is read again while the process runs: what its text means, as long as the text makes sense. */
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { isDeepStrictEqual } from "node:util";
 import { reasonOf } from "./redis/reason-of";
 
 /** What a text means, or why it means nothing: a phrase that goes on after the file's name and repeats no secret. */
@@ -11,7 +12,8 @@ export type Meaning<T> =
 /** How a file is watched. */
 export interface WatchOptions<T> {
   readonly path: string;
-  readonly parse: (text: string) => Meaning<T>;
+  /** `inForce` is what the file meant until now. */
+  readonly parse: (text: string, inForce: T) => Meaning<T>;
   /** Told when the text means something else than before. */
   readonly onChange: (value: T) => void;
   /** Told, once for each reason, when the text means nothing or cannot be read: what it meant before stays in force. */
@@ -81,9 +83,10 @@ export class WatchedFile<T> implements AsyncDisposable {
 
   private async apply(): Promise<void> {
     const { path, parse, onChange, onRejected } = this.options;
-    const meaning = await readFile(path, "utf8").then(parse, (error: unknown): Meaning<T> => ({
-      problem: `cannot be read (${reasonOf(error)})`,
-    }));
+    const meaning = await readFile(path, "utf8").then(
+      (text) => parse(text, this.value),
+      (error: unknown): Meaning<T> => ({ problem: `cannot be read (${reasonOf(error)})` }),
+    );
     if (this.disposed) return;
     if (meaning.problem !== undefined) {
       if (meaning.problem !== this.rejected) onRejected(meaning.problem);
@@ -91,13 +94,8 @@ export class WatchedFile<T> implements AsyncDisposable {
       return;
     }
     this.rejected = undefined;
-    if (sameText(meaning.value, this.value)) return;
+    if (isDeepStrictEqual(meaning.value, this.value)) return;
     this.value = meaning.value;
     onChange(meaning.value);
   }
-}
-
-/** Two values are the same if they are written the same; buffers are written as their bytes. */
-function sameText(some: unknown, other: unknown): boolean {
-  return JSON.stringify(some) === JSON.stringify(other);
 }

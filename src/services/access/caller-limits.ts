@@ -8,12 +8,12 @@ import type { RedisConnection, RedisScript } from "../redis/redis-connection";
 export type LimitName = "requests" | "issuances";
 
 const windowMs = 60_000;
-/** How often replicas tell each other of their busiest. */
+/** How often replicas tell each other of the busy ones; a round of many thousands takes longer. */
 const shareEveryMs = 250;
 /** The most that are counted at once; the ones that were idle for longest are forgotten first. */
 const maxCounted = 100_000;
-/** The most that are told of in a round. */
-const maxShared = 500;
+/** The most that Redis is asked about at a time. */
+const batchSize = 500;
 
 /**
  * Adds to a window's count. `KEYS[1]` the count, `ARGV: how many, keep ms` → the count of all replicas.
@@ -100,8 +100,11 @@ export class CallerLimits implements AsyncDisposable {
   }
 
   private async tellBusy(): Promise<void> {
-    const some = [...this.busy].slice(0, maxShared);
-    await Promise.all(some.map(([key, counted]) => this.tell(key, counted)));
+    const busy = [...this.busy];
+    for (let from = 0; from < busy.length; from += batchSize) {
+      const batch = busy.slice(from, from + batchSize);
+      await Promise.all(batch.map(([key, counted]) => this.tell(key, counted)));
+    }
   }
 
   private async tell(key: string, { name, who }: Counted): Promise<void> {

@@ -39,3 +39,11 @@ export function parseEncryptionKeys(text: string): Meaning<readonly EncryptionKe
   }
   return { value: keys };
 }
+
+/** The id of a key that has another secret in `now` than in `before`: what is encrypted under it could not be decrypted. */
+export function changedSecret(
+  before: readonly EncryptionKey[],
+  now: readonly EncryptionKey[],
+): string | undefined {
+  return now.find(({ id, secret }) => before.some((key) => key.id === id && !key.secret.equals(secret)))?.id;
+}

@@ -1,7 +1,7 @@
 /** The encryption keys in force: fixed, or those of a file that may change while the process runs. */
 import type { Events } from "../telemetry/events";
 import { WatchedFile, type WatchOptions } from "../watched-file";
-import { parseEncryptionKeys, type EncryptionKey } from "./encryption-keys";
+import { changedSecret, parseEncryptionKeys, type EncryptionKey } from "./encryption-keys";
 
 /** What {@link TokenCipher} seals and opens with, asked anew for each value. */
 export interface KeyRing {
@@ -26,7 +26,12 @@ export class FileKeyRing extends WatchedFile<readonly EncryptionKey[]> implement
   constructor(keys: readonly EncryptionKey[], options: KeyFileOptions, events: KeyRingEvents) {
     super(keys, {
       ...options,
-      parse: parseEncryptionKeys,
+      parse: (text, inForce) => {
+        const meaning = parseEncryptionKeys(text);
+        const changed = meaning.value && changedSecret(inForce, meaning.value);
+        if (changed === undefined) return meaning;
+        return { problem: `has another secret for the key id ${changed}: a new key needs a new id` };
+      },
       onChange: (changed) => {
         events.keyRingChanged(changed.map((key) => key.id));
       },

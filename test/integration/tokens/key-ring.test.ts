@@ -48,7 +48,8 @@ function open(text: string) {
       .map((line) => JSON.parse(line) as { keyIds?: string[]; reason?: string })
       .map(({ keyIds, reason }) => keyIds?.join() ?? reason ?? "");
   const ids = () => ring.current().map(({ id }) => id);
-  return { signals, events, told, ids, [Symbol.asyncDispose]: () => ring[Symbol.asyncDispose]() };
+  const secret = () => ring.current()[0]?.secret.export().toString("base64");
+  return { signals, events, told, ids, secret, [Symbol.asyncDispose]: () => ring[Symbol.asyncDispose]() };
 }
 
 it("shows no byte of a key to who prints it", () => {
@@ -105,6 +106,13 @@ describe("a key file that changes", () => {
     ["empty", "", "several separated by commas"],
     ["no key", "first:c2hvcnQ=", "must be <key id>:<base64 of 32 bytes>"],
     ["a key id twice", `${first},${key("first", 9)}`, "must not use a key id twice"],
+    ["another secret for its key", key("first", 9), "has another secret for the key id first"],
+    [
+      "a new key beside another secret",
+      `${second},${key("first", 9)}`,
+      "another secret for the key id first",
+    ],
+    ["another secret that comes first", `${key("first", 9)},${third}`, "another secret for the key id first"],
     ["gone", undefined, "ENOENT"],
   ])("leaves the keys in force when it is %s, and tells that once", async (_title, text, reason) => {
     await replace(first);
@@ -115,6 +123,7 @@ describe("a key file that changes", () => {
     await until(() => Promise.resolve(told().length > 0));
     expect(told()).toEqual([expect.stringContaining(reason)]);
     expect(ids()).toEqual(["first"]);
+    expect(opened.secret()).toBe(first.split(":")[1]);
     if (text) expect(events.lines.join()).not.toContain(text.split(":")[1]);
     await replace(second);
     await until(() => Promise.resolve(ids()[0] === "second"));
@@ -206,6 +215,30 @@ describe("two gateways with one key file", () => {
   const toldOf = (world: World, keyIds: string) =>
     world.events.lines.filter((line) => line.includes(`"keyIds":${JSON.stringify(keyIds.split(","))}`))
       .length;
+
+  it("serve what they cached when the file gets another secret under a known id, and say why", async () => {
+    await replace(first);
+    await using world = await startWorld({
+      redis: true,
+      gateways: 2,
+      environment: { TOKEN_ENCRYPTION_KEYS: "", TOKEN_ENCRYPTION_KEYS_FILE: file },
+    });
+    const id = await newIdentity(world);
+    await replace(key("first", 9));
+    process.emit("SIGHUP", "SIGHUP");
+    const refusals = () =>
+      world.events.lines.filter((line) => line.includes("has another secret for the key id first")).length;
+    await until(() => refusals() >= 2);
+    expect([(await issue(world, 0, id)).source, (await issue(world, 1, id)).source]).toEqual([
+      "CACHE",
+      "CACHE",
+    ]);
+    // A restart with the new file would lose what is cached; a new id does not.
+    await replace(`${second}\n${first}`);
+    process.emit("SIGHUP", "SIGHUP");
+    await until(() => toldOf(world, "second,first") === 2);
+    expect((await issue(world, 0, id)).source).toBe("CACHE");
+  });
 
   it("rotate without a restart and without a miss, except what only the removed key opens", async () => {
     await replace(first);

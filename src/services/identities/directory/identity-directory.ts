@@ -3,7 +3,7 @@ import { GatewayError } from "../../../errors";
 import { reasonOf } from "../../redis/reason-of";
 import type { Events } from "../../telemetry/events";
 import { migrate } from "./migrations";
-import { DatabaseUnusable, type Database } from "./sql";
+import { DatabaseUnusable, type Database, type Sql } from "./sql";
 
 /** Whose an identity is. */
 export interface Owner {
@@ -19,6 +19,9 @@ export interface Mapping {
   /** Until it is deleted, in milliseconds; null: it stays. Negative when that is overdue. */
   readonly deleteInMs: number | null;
 }
+
+/** The outcome of {@link IdentityDirectory.claim}. */
+export type Claimed = "claimed" | "taken" | "full";
 
 /** An identity that is to be deleted at ACS. */
 export interface PendingDeletion {
@@ -36,8 +39,8 @@ const ageMs = (column: string) =>
   `(extract(epoch FROM now() - ${column}) * 1000)::double precision AS age_ms`;
 
 /**
- * Every method rejects with `DIRECTORY_UNAVAILABLE` when the database does not answer. Each is one statement, so each
- * happens or does not; all times are the database's own.
+ * Every method rejects with `DIRECTORY_UNAVAILABLE` when the database does not answer. Each is one statement or one
+ * transaction, so each happens or does not; all times are the database's own.
  */
 export class IdentityDirectory implements AsyncDisposable {
   private migrated: Promise<void> | undefined;
@@ -74,22 +77,43 @@ export class IdentityDirectory implements AsyncDisposable {
   }
 
   /**
-   * The right to create the owner's identity, for `forMs`. False when another gateway has it, or the identity is there
-   * already. An expired claim is taken over: its gateway can no longer {@link activate}.
+   * Claims the right to create the owner's identity for `forMs`. `taken`: another claim is in force, or the identity
+   * exists. `full`: the user has `maxDevices` other devices, those whose identity is being created included. An expired
+   * claim is taken over: its holder can no longer {@link activate}.
    */
-  async claim(owner: Owner, claim: string, forMs: number): Promise<boolean> {
-    const [row] = await this.ask<{ took_over: boolean; age_ms: number }>(
-      "claim",
-      `INSERT INTO acs_gateway_identities AS it (issuer, subject, device, claim, claim_until)
-       VALUES ($1, $2, $3, $4, ${inMs("$5")})
-       ON CONFLICT (issuer, subject, device) DO UPDATE
-       SET claim = excluded.claim, claim_until = excluded.claim_until
-       WHERE it.identity_id IS NULL AND it.claim_until <= now()
-       RETURNING it.created_at < now() AS took_over, ${ageMs("it.created_at")}`,
-      [...values(owner), claim, forMs],
+  async claim(owner: Owner, claim: string, forMs: number, maxDevices = Infinity): Promise<Claimed> {
+    const insert = async (sql: Sql): Promise<Claimed> => {
+      const [row] = await sql.query<{ took_over: boolean; age_ms: number }>(
+        `INSERT INTO acs_gateway_identities AS it (issuer, subject, device, claim, claim_until)
+         VALUES ($1, $2, $3, $4, ${inMs("$5")})
+         ON CONFLICT (issuer, subject, device) DO UPDATE
+         SET claim = excluded.claim, claim_until = excluded.claim_until
+         WHERE it.identity_id IS NULL AND it.claim_until <= now()
+         RETURNING it.created_at < now() AS took_over, ${ageMs("it.created_at")}`,
+        [...values(owner), claim, forMs],
+      );
+      if (row?.took_over) this.tellExpired(row);
+      return row ? "claimed" : "taken";
+    };
+    if (owner.device === "") return this.run("claim", insert);
+    return this.run("claim", (database) =>
+      database.transaction(async (sql) => {
+        // Claims of one user's devices wait for each other, or several would count before any of them is inserted.
+        await sql.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [
+          JSON.stringify([owner.issuer, owner.subject]),
+        ]);
+        const [row] = await sql.query<{ others: number; exists: boolean }>(
+          `SELECT count(*) FILTER (WHERE device <> $3)::int AS others,
+                  coalesce(bool_or(device = $3), false) AS exists
+           FROM acs_gateway_identities
+           WHERE issuer = $1 AND subject = $2 AND device <> ''
+             AND (identity_id IS NOT NULL OR claim_until > now())`,
+          values(owner),
+        );
+        if (row?.exists) return "taken";
+        return (row?.others ?? 0) < maxDevices ? insert(sql) : "full";
+      }),
     );
-    if (row?.took_over) this.tellExpired(row);
-    return row !== undefined;
   }
 
   /** Makes the identity the owner's. False when the claim has expired or was taken over. */
@@ -244,16 +268,20 @@ export class IdentityDirectory implements AsyncDisposable {
     }, lookAgainMs).unref();
   }
 
-  private async ask<Row extends object>(
+  private ask<Row extends object>(
     operation: string,
     text: string,
     parameters: readonly unknown[],
   ): Promise<Row[]> {
+    return this.run(operation, (database) => database.query<Row>(text, parameters));
+  }
+
+  private async run<T>(operation: string, act: (database: Database) => Promise<T>): Promise<T> {
     try {
       await this.open();
-      const rows = await this.database.query<Row>(text, parameters);
+      const result = await act(this.database);
       this.away = false;
-      return rows;
+      return result;
     } catch (error) {
       this.away = true;
       this.lookAgain();

@@ -42,7 +42,8 @@ export class PostgresDatabase implements Database {
     const client = await this.pool.connect();
     let broken = true;
     try {
-      await client.query("BEGIN");
+      // Under a stricter default, what is read after a lock would be as it was before it.
+      await client.query("BEGIN ISOLATION LEVEL READ COMMITTED");
       const result = await run(sqlOf(client));
       await client.query("COMMIT");
       broken = false;

@@ -40,6 +40,13 @@ export const directoryTimings: DirectoryTimings = {
 export interface IdentityOptions {
   /** The identity is deleted so many milliseconds after its last use; undefined: it stays. */
   readonly ephemeralForMs?: number | undefined;
+  /** Most identities that the user may have with device labels; no limit when left out. */
+  readonly maxDevices?: number;
+}
+
+/** The user has as many identities with device labels as they may. */
+export class TooManyDevices extends Error {
+  override readonly name = "TooManyDevices";
 }
 
 /**
@@ -79,7 +86,7 @@ export class UserIdentities {
 
   /**
    * The owner's identity, made if there is none. Of any number of callers at any number of gateways one makes it.
-   * Rejects with `DIRECTORY_UNAVAILABLE`, or as a create does.
+   * Rejects with `DIRECTORY_UNAVAILABLE`, {@link TooManyDevices}, or as a create does.
    */
   identityOf(owner: Owner, options: IdentityOptions, call: CallOptions): Promise<string> {
     const key = keyOf(owner);
@@ -141,7 +148,11 @@ export class UserIdentities {
       if (mapping && (await this.stillThere(owner, mapping, options)))
         return this.remember(owner, mapping.identityId);
       const claim = randomUUID();
-      if (!mapping && (await this.directory.claim(owner, claim, this.timings.claimMs))) {
+      const claimed = mapping
+        ? "taken"
+        : await this.directory.claim(owner, claim, this.timings.claimMs, options.maxDevices);
+      if (claimed === "full") throw new TooManyDevices();
+      if (claimed === "claimed") {
         const made = await this.make(owner, claim, options, call);
         if (made !== undefined) return this.remember(owner, made);
       } else if (performance.now() >= end) {
