@@ -44,6 +44,8 @@ const ageMs = (column: string) =>
  */
 export class IdentityDirectory implements AsyncDisposable {
   private migrated: Promise<void> | undefined;
+  /** The last claim of a device under way, by its user. */
+  private readonly claims = new Map<string, Promise<void>>();
   private away = false;
   private again: NodeJS.Timeout | undefined;
   private closed = false;
@@ -96,24 +98,33 @@ export class IdentityDirectory implements AsyncDisposable {
       return row ? "claimed" : "taken";
     };
     if (owner.device === "") return this.run("claim", insert);
-    return this.run("claim", (database) =>
-      database.transaction(async (sql) => {
-        // Claims of one user's devices wait for each other, or several would count before any of them is inserted.
-        await sql.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [
-          JSON.stringify([owner.issuer, owner.subject]),
-        ]);
-        const [row] = await sql.query<{ others: number; exists: boolean }>(
-          `SELECT count(*) FILTER (WHERE device <> $3)::int AS others,
+    // Claims of one user's devices wait for each other, or several would count before any of them is inserted: here, so
+    // that one user does not occupy all connections, and in the database for those at other replicas.
+    const user = JSON.stringify([owner.issuer, owner.subject]);
+    const claimInTurn = () =>
+      this.run("claim", (database) =>
+        database.transaction(async (sql) => {
+          await sql.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [user]);
+          const [row] = await sql.query<{ others: number; exists: boolean }>(
+            `SELECT count(*) FILTER (WHERE device <> $3)::int AS others,
                   coalesce(bool_or(device = $3), false) AS exists
            FROM acs_gateway_identities
            WHERE issuer = $1 AND subject = $2 AND device <> ''
              AND (identity_id IS NOT NULL OR claim_until > now())`,
-          values(owner),
-        );
-        if (row?.exists) return "taken";
-        return (row?.others ?? 0) < maxDevices ? insert(sql) : "full";
-      }),
+            values(owner),
+          );
+          if (row?.exists) return "taken";
+          return (row?.others ?? 0) < maxDevices ? insert(sql) : "full";
+        }),
+      );
+    const claiming = (this.claims.get(user) ?? Promise.resolve()).then(claimInTurn);
+    const settled = claiming.then(
+      () => undefined,
+      () => undefined,
     );
+    this.claims.set(user, settled);
+    void settled.then(() => this.claims.get(user) === settled && this.claims.delete(user));
+    return claiming;
   }
 
   /** Makes the identity the owner's. False when the claim has expired or was taken over. */
