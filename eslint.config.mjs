@@ -170,11 +170,11 @@ export default tseslint.config(
     rules: {
       "no-restricted-properties": [
         "error",
-        { object: "process", property: "env", message: "Only src/config.ts reads the environment." },
+        { object: "process", property: "env", message: "Only src/config/environment.ts reads the environment." },
       ],
     },
   },
-  { files: ["src/config.ts"], rules: { "no-restricted-properties": "off" } },
+  { files: ["src/config/environment.ts"], rules: { "no-restricted-properties": "off" } },
   {
     // type-graphql's classes describe shapes: nobody constructs them, and their enums hold the services' own words.
     files: ["src/resolvers/**/*.ts"],

@@ -1,7 +1,7 @@
 /** When a gateway brings its own emulator along, and how it is then configured. */
 import { developmentAccessKey } from "../emulator/development";
 import { namesResource, type Environment } from "../src/config";
-import { isProduction } from "../src/config/variables";
+import { isProduction } from "../src/config/environment";
 import { StartupError } from "../src/startup-error";
 
 /**
@@ -10,8 +10,9 @@ import { StartupError } from "../src/startup-error";
  */
 export function ownEmulatorPort(environment: Environment): number | undefined {
   if (namesResource(environment) || isProduction(environment)) return undefined;
-  const port = !environment.EMULATOR_PORT ? 4010 : Number(environment.EMULATOR_PORT);
-  if (!Number.isInteger(port) || port < 0 || port > 65535) {
+  const text = environment.EMULATOR_PORT?.trim() ?? "";
+  const port = text === "" ? 4010 : Number(text);
+  if (!/^\d*$/.test(text) || port > 65535) {
     throw new StartupError("EMULATOR_PORT must be a whole number from 0 to 65535.");
   }
   return port;

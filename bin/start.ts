@@ -48,6 +48,7 @@ async function bringEmulator(port: number): Promise<BroughtEmulator> {
 function announcement({ config, url, origin }: RunningGateway, emulator: BroughtEmulator | null): string[] {
   const row = (name: string, text: string) => `  ${name.padEnd(10)} ${text}`;
   const lines = ["", row("Gateway", url)];
+  lines.push(row("Rules", `${config.production ? "production" : "development"}: ${config.rulesReason}`));
   if (config.explorer) lines.push(row("Explorer", `${origin}/explorer   (Apollo Sandbox at ${url})`));
   if (config.statusPage) lines.push(row("Status", `${origin}/status`));
   if (config.access.developmentKey !== undefined) {

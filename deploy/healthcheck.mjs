@@ -2,18 +2,20 @@
 import { get as getHttp } from "node:http";
 import { get as getHttps } from "node:https";
 
-const { HOST = "0.0.0.0", PORT = "4000", TLS_CERT_FILE } = process.env;
-const anywhere = ["", "0.0.0.0", "::"].includes(HOST);
+// As the gateway reads them: without white space around, and an empty one is not set.
+const set = (name) => process.env[name]?.trim() || undefined;
+const [host = "0.0.0.0", port = "4000"] = [set("HOST"), set("PORT")];
+const anywhere = ["0.0.0.0", "::"].includes(host);
 const options = {
-  host: anywhere ? "127.0.0.1" : HOST,
-  port: PORT,
+  host: anywhere ? "127.0.0.1" : host,
+  port,
   path: "/health/live",
   timeout: 2_000,
   // It speaks to itself: the certificate has the name by which others know it.
   rejectUnauthorized: false,
 };
 
-const request = (TLS_CERT_FILE ? getHttps : getHttp)(options, (response) => {
+const request = (set("TLS_CERT_FILE") ? getHttps : getHttp)(options, (response) => {
   response.resume();
   process.exitCode = response.statusCode === 200 ? 0 : 1;
 });

@@ -1,11 +1,12 @@
-/** Environment → one frozen Config, or one message that lists every wrong variable. The only reader of the environment. */
+/** Environment → one frozen Config, or one message that lists every wrong variable. */
 import { createSecretKey, randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import type { z } from "zod";
 import { contradictions } from "./config/contradictions";
 import { isLoopback } from "./config/acs-resources";
 import { toTracing } from "./config/tracing";
-import { isProduction, unknownVariables, variables, type Variables } from "./config/variables";
+import { rulesOf, trimmed, type Environment } from "./config/environment";
+import { unknownVariables, variables, type Variables } from "./config/variables";
 import type { BudgetOptions } from "./services/azure/upstream-budget";
 import { limitWindowMs } from "./services/azure/upstream-operation";
 import { hashApiKey, type ApiKey } from "./services/access/api-key";
@@ -34,9 +35,13 @@ export interface AcsResource {
   readonly throughProxy: boolean;
 }
 
+export { namesResource, processEnvironment, type Environment } from "./config/environment";
+
 /** What the gateway runs on. */
 export interface Config {
   readonly production: boolean;
+  /** Why the production rules are in force, or are not. */
+  readonly rulesReason: string;
   readonly http: {
     readonly host: string;
     readonly port: number;
@@ -133,25 +138,9 @@ export class ConfigError extends StartupError {
 
 const minute = 60_000;
 
-/** The environment's variables as they are; `process.env` fits. */
-export type Environment = Readonly<Record<string, string | undefined>>;
-
-/** The environment of this process. */
-export function processEnvironment(): Environment {
-  return process.env;
-}
-
-/** Whether the environment names an ACS resource; without one, a development gateway may bring the emulator along. */
-export function namesResource(environment: Environment): boolean {
-  return Boolean(environment.ACS_CONNECTION_STRING) || Boolean(environment.ACS_ENDPOINT);
-}
-
 /** Reads, checks and freezes. Throws {@link ConfigError}. */
 export function loadConfig(environment: Environment): Config {
-  // An empty variable is one that is not set: that is how Compose and Kubernetes leave them out.
-  const given = Object.fromEntries(
-    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""),
-  );
+  const given = trimmed(environment);
   const parsed = variables.safeParse(given);
   const problems = [
     ...(parsed.error?.issues ?? []).map((issue) => `${String(issue.path[0])} ${issue.message}.`),
@@ -159,7 +148,7 @@ export function loadConfig(environment: Environment): Config {
     ...(parsed.success ? contradictions(parsed.data) : contradictionsAmong(given, parsed.error)),
   ];
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
-  return deepFreeze(toConfig(parsed.data, environment));
+  return deepFreeze(toConfig(parsed.data, given));
 }
 
 /** The contradictions among the values that are well-formed, so that one start tells everything. */
@@ -175,7 +164,7 @@ function contradictionsAmong(given: Environment, { issues }: z.ZodError): string
 }
 
 function toConfig(v: Variables, environment: Environment): Config {
-  const production = isProduction(v);
+  const { production, reason } = rulesOf(v);
   const developmentKey = production
     ? undefined
     : (v.DEVELOPMENT_API_KEY ?? randomBytes(24).toString("base64url"));
@@ -183,6 +172,7 @@ function toConfig(v: Variables, environment: Environment): Config {
   const host = v.HOST ?? (production ? "0.0.0.0" : "127.0.0.1");
   return {
     production,
+    rulesReason: reason,
     metrics:
       v.METRICS_PORT === undefined ? undefined : { host: v.METRICS_HOST ?? host, port: v.METRICS_PORT },
     http: {

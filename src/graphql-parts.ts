@@ -3,6 +3,7 @@ import { ApolloServer } from "@apollo/server";
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
+  ApolloServerPluginSchemaReportingDisabled,
   ApolloServerPluginUsageReportingDisabled,
 } from "@apollo/server/plugin/disabled";
 import type { ClosingList } from "./closing-list";
@@ -85,6 +86,8 @@ export async function startAnswering(
   const apollo = new ApolloServer<RequestContext>({
     schema,
     formatError,
+    // Apollo Server would read NODE_ENV itself, and take all but one spelling for development.
+    nodeEnv: production ? "production" : "development",
     introspection,
     hideSchemaDetailsFromClientErrors: production,
     includeStacktraceInErrorResponses: false,
@@ -101,6 +104,8 @@ export async function startAnswering(
       // Nothing may be cached here; the plugin would put a layer around every field's resolver.
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginInlineTraceDisabled(),
+      // A variable of Apollo's own would turn it on.
+      ApolloServerPluginSchemaReportingDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
       sandbox({ enabled: explorer, operations, developmentKey: access.developmentKey }),
     ],

@@ -55,6 +55,7 @@ export async function startTelemetry(
   const metrics = own.metrics ?? new Metrics({ version: packageVersion(), node: process.version });
   if (own.ofProcess) metrics.watchProcess();
   const events = countedEvents(own.events ?? createEvents(log), metrics);
+  events.rulesInForce({ production: config.production, reason: config.rulesReason });
   // Tests that bring events along see what they want of the log in them.
   const isLogged = own.events === undefined || own.stderr !== undefined;
   const requestLog = new RequestLog(isLogged ? config.logRequests : "off", log, stderr, clean, clock);

@@ -1,6 +1,7 @@
 /** `emulator`: how it is called. */
 import type { Command } from "commander";
 import { help } from "../../emulator/help";
+import { processEnvironment } from "../../src/config";
 import { explain, type Explanation } from "../help";
 
 export function addEmulator(program: Command): void {
@@ -12,7 +13,7 @@ export function addEmulator(program: Command): void {
     .allowExcessArguments()
     .action(async (_options, { args }: Command) => {
       const { main } = await import("../../emulator/main.ts");
-      process.exitCode = await main(args, process.env);
+      process.exitCode = await main(args, processEnvironment());
     });
   // Its options are its own program's, which has no other help.
   command.configureHelp({ formatHelp: () => help });

@@ -22,7 +22,7 @@ export function configurationCheck(readable: Readable, environment: Environment)
       if (problems.length === 0)
         findings.ok("variables", "Every variable has a value that the gateway takes.");
       if (config) {
-        judgeMode(findings, config, production);
+        judgeMode(findings, config, readable);
         if (production) judgeProduction(findings, config);
         judgeApiKeys(findings, config, production);
         await judgeFiles(findings, config, environment);
@@ -32,12 +32,12 @@ export function configurationCheck(readable: Readable, environment: Environment)
   };
 }
 
-function judgeMode(findings: Findings, config: Config, production: boolean): void {
-  if (production) findings.ok("mode", "The production rules are on.");
+function judgeMode(findings: Findings, config: Config, { production, rulesReason }: Readable): void {
+  if (production) findings.ok("mode", `The production rules are on: ${rulesReason}.`);
   else {
     findings.warning(
       "mode",
-      "The production rules are off: there is a development key that may do everything.",
+      `The production rules are off (${rulesReason}): there is a development key that may do everything.`,
       "Set NODE_ENV=production where anybody but you can reach the gateway.",
     );
   }

@@ -1,6 +1,6 @@
 /** The configuration as far as it can be read: what is wrong with one variable does not keep the rest from being looked at. */
 import { ConfigError, loadConfig, namesResource, type Config, type Environment } from "../../src/config";
-import { isProduction } from "../../src/config/variables";
+import { rulesOf } from "../../src/config/environment";
 import { ownEmulatorPort, withOwnEmulator } from "../own-emulator";
 
 /** What could be read. */
@@ -10,6 +10,8 @@ export interface Readable {
   /** Undefined when not even the rest makes a configuration. */
   readonly config: Config | undefined;
   readonly production: boolean;
+  /** Why the production rules are in force, or are not. */
+  readonly rulesReason: string;
   /** No resource is configured, or none that can be read; the configuration's is a stand-in then. */
   readonly standInResource: boolean;
   /** The port of the emulator that `start` would bring along; undefined when it would not. */
@@ -18,7 +20,7 @@ export interface Readable {
 
 /** Reads the environment as `start` would, then what is left of it without the variables that are wrong. */
 export function readLeniently(given: Environment): Readable {
-  const production = isProduction(given);
+  const { production, reason: rulesReason } = rulesOf(given);
   let [emulatorPort, problems] = [undefined as number | undefined, [] as readonly string[]];
   try {
     emulatorPort = ownEmulatorPort(given);
@@ -29,7 +31,7 @@ export function readLeniently(given: Environment): Readable {
   const environment = standIn && !production ? withOwnEmulator(given, emulatorPort ?? 0) : given;
   const first = tried(environment);
   problems = [...problems, ...first.problems];
-  const about = { problems, production, emulatorPort };
+  const about = { problems, production, rulesReason, emulatorPort };
   if (first.config) return { ...about, config: first.config, standInResource: standIn };
   // Problems begin with the variables that they are about.
   const wrong = new Set(

@@ -1,7 +1,8 @@
 /** Values that are fine alone and wrong together. */
 import { createHash } from "node:crypto";
 import type { NamedResource } from "./acs-resources";
-import { isProduction, type Variables } from "./variables";
+import { isProduction } from "./environment";
+import type { Variables } from "./variables";
 
 /** SHA-256 of the access keys that the bundled emulator publishes, which protect nothing. */
 const emulatorKeyHashes = new Set([
@@ -88,10 +89,17 @@ function repeated(values: readonly string[]): string | undefined {
   return values.find((value, index) => values.indexOf(value) < index);
 }
 
+/** Base64 has several texts for the same bytes. */
+function canonical(base64: string): string {
+  return Buffer.from(base64, "base64").toString("base64");
+}
+
 function productionProblems(v: Variables): string[] {
   const problems: string[] = [];
   const byKey = v.ACS_CONNECTION_STRING ?? [];
-  const hashes = byKey.map(({ accessKey = "" }) => createHash("sha256").update(accessKey).digest("hex"));
+  const hashes = byKey.map(({ accessKey = "" }) =>
+    createHash("sha256").update(canonical(accessKey)).digest("hex"),
+  );
   if (hashes.some((hash) => emulatorKeyHashes.has(hash))) {
     problems.push("ACS_CONNECTION_STRING has the emulator's published access key, which production refuses.");
   } else if (byKey.some(({ endpoint }) => endpoint.startsWith("http:"))) {

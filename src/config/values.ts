@@ -97,11 +97,16 @@ export const networks = z.string().transform((value, context) => {
   return z.NEVER;
 });
 
-export const auditLog = z
-  .string()
-  .transform((value) =>
-    value === "stdout" || value === "stderr" || value === "off" ? value : { file: resolve(value) },
-  );
+const auditPlaces = ["stdout", "stderr", "off"] as const;
+
+/** A word alone is one of those three, however it is written, or a mistake: no file is called `none`. */
+export const auditLog = z.string().transform((value, context) => {
+  const place = auditPlaces.find((each) => each === value.toLowerCase());
+  if (place !== undefined) return place;
+  if (/[./\\]/.test(value)) return { file: resolve(value) };
+  context.addIssue("must be stdout, stderr, off or the path of a file, such as ./audit.log");
+  return z.NEVER;
+});
 
 export const origins = z.string().transform((value, context) => {
   if (value.trim() === "*") return "*" as const;

@@ -38,7 +38,12 @@ const protocol = z.enum(
 
 /** Every variable. */
 export const variables = z.object({
-  NODE_ENV: z.string().optional().describe("`production` turns on the production rules"),
+  NODE_ENV: z
+    .string()
+    .optional()
+    .describe(
+      "unset, `development` or `test`, in any case: the rules of development. Anything else, such as `staging`, has the [production rules](threat-model.md#which-rules-are-in-force), and the first line of the log says which are in force",
+    ),
   HOST: z.string().min(1).optional().describe("address to listen on"),
   PORT: wholeNumber(0, 65535).default(4000).describe("port to listen on; 0 takes a free one"),
   METRICS_PORT: wholeNumber(0, 65535)
@@ -259,11 +264,6 @@ export const variables = z.object({
 
 /** The values of all variables. */
 export type Variables = z.output<typeof variables>;
-
-/** Whether the environment asks for the production rules. */
-export function isProduction(environment: { readonly NODE_ENV?: string | undefined }): boolean {
-  return environment.NODE_ENV === "production";
-}
 
 /** What starts like one of ours: a misspelled variable is the commonest fault. */
 const ours =

@@ -36,6 +36,8 @@ export interface CreateOutcomeUnknown {
 
 /** What the parts of the gateway tell. */
 export interface Events {
+  /** At start, before all else: which rules are in force, and why. */
+  readonly rulesInForce: (event: { production: boolean; reason: string }) => void;
   readonly tokenServed: (event: {
     source: "issued" | "cache";
     scopes: readonly TokenScope[];
@@ -121,6 +123,9 @@ export interface Events {
 /** Events as log lines. */
 export function createEvents(log: Logger): Events {
   return {
+    rulesInForce: ({ production, reason }) => {
+      log.info({ rules: production ? "production" : "development", reason }, "rules in force");
+    },
     tokenServed: (event) => {
       log.debug(event, "token served");
     },

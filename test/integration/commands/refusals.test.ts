@@ -9,7 +9,8 @@ import { runProgram, type Ended } from "../../support/program";
 function refusal({ code, stdout, stderr }: Ended): string {
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
   expect(stderr).not.toMatch(/^ +at |node:internal|Error:/m);
-  const lines = stderr.split("\n").filter((line) => line !== "");
+  // What is found out once the gateway has a log comes after the log's first line.
+  const lines = stderr.split("\n").filter((line) => line !== "" && !line.includes('"msg":"rules in force"'));
   expect(lines[0]).toMatch(/^acs-token-gateway: /);
   return lines.join("\n").replace("acs-token-gateway: ", "");
 }
@@ -110,6 +111,11 @@ describe("production", () => {
         "API_KEYS, API_KEYS_FILE or OIDC_ISSUERS must be set in production",
       ],
     ],
+    ...["production\r", "Production ", "prod"].map((NODE_ENV): [string, Record<string, string>, string[]] => [
+      `whose name is ${JSON.stringify(NODE_ENV)} without any credential`,
+      { NODE_ENV, ACS_CONNECTION_STRING: "", API_KEYS: "" },
+      ["ACS_CONNECTION_STRING or ACS_ENDPOINT must be set"],
+    ]),
     [
       "without keys of callers",
       { API_KEYS: "" },

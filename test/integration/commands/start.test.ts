@@ -21,6 +21,7 @@ describe("a development gateway", () => {
       [
         "",
         `  Gateway    ${url}`,
+        "  Rules      development: NODE_ENV is not set",
         `  Explorer   ${origin}/explorer   (Apollo Sandbox at ${url})`,
         `  Status     ${origin}/status`,
         `  API key    ${apiKey}   (header x-api-key)`,
@@ -48,6 +49,34 @@ describe("a development gateway", () => {
     );
     expect(createIdentity.accessToken?.source).toBe("ISSUED");
     expect((await new GraphqlClient(url).error(ViewerDocument)).extensions.code).toBe("UNAUTHENTICATED");
+  });
+
+  it("logs first which rules are in force, and why", async () => {
+    await using development = new Program({ environment: { NODE_ENV: " Test\r" } });
+    await using production = new Program({
+      environment: {
+        NODE_ENV: "Staging\r",
+        HOST: "127.0.0.1",
+        ACS_CONNECTION_STRING: `endpoint=https://contoso.invalid/;accesskey=${Buffer.alloc(64, 1).toString("base64")}`,
+        API_KEYS: `backend:${"ab".repeat(32)} rights=all\r`,
+        DIRECTORY_PATH: "",
+      },
+    });
+    const { origin } = await announced(production);
+    await announced(development);
+    const [first = ""] = production.stderr.split("\n");
+    const reason = 'NODE_ENV is "Staging", and all but development and test have the production rules';
+    expect(JSON.parse(first)).toMatchObject({
+      level: "info",
+      msg: "rules in force",
+      rules: "production",
+      reason,
+    });
+    expect(production.stdout).toContain(`Rules      production: ${reason}`);
+    expect(production.stdout).not.toMatch(/API key|Explorer/);
+    expect((await fetch(`${origin}/explorer`)).status).toBe(404);
+    const [other = ""] = development.stderr.split("\n");
+    expect(JSON.parse(other)).toMatchObject({ rules: "development", reason: 'NODE_ENV is "Test"' });
   });
 
   it("makes up another key at each start, and takes the one that it is given", async () => {
@@ -97,7 +126,11 @@ describe("the end of a gateway", () => {
       const asked = Date.now();
       const { code, stderr } = await program.end(signal);
       silent.destroy();
-      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      const lines = stderr.trimEnd().split("\n");
+      expect({ code, lines }).toEqual({
+        code: 0,
+        lines: [expect.stringContaining('"msg":"rules in force"')],
+      });
       expect(Date.now() - asked).toBeLessThan(2_000);
     },
   );

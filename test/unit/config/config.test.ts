@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { developmentAccessKey, developmentSecondaryKey } from "../../../emulator/development";
+import { ownEmulatorPort } from "../../../bin/own-emulator";
 import { ConfigError, loadConfig, type Environment } from "../../../src/config";
 import { describeConfig } from "../../../src/config/describe";
 import { describeVariables } from "../../../src/config/variables";
@@ -160,6 +161,29 @@ describe("several resources", () => {
   });
 });
 
+it("reads every variable without white space around its value", () => {
+  const config = loadConfig({
+    ACS_CONNECTION_STRING: `\t${acs.ACS_CONNECTION_STRING}\r`,
+    PORT: "4001\r",
+    EXPLORER: " false\n",
+    ONLY_LISTED_OPERATIONS: "\r\n",
+    LOG_LEVEL: "warn ",
+    AUDIT_LOG: "Stderr\r",
+    DEVELOPMENT_API_KEY: " sixteen-characters-or-more\r",
+    HTTPS_PROXY: "\r",
+  });
+  expect(config).toMatchObject({
+    http: { port: 4_001 },
+    explorer: false,
+    operations: { onlyListed: false },
+    logLevel: "warn",
+    audit: "stderr",
+    access: { developmentKey: "sixteen-characters-or-more" },
+    acs: { resources: [{ endpoint: "https://contoso.communication.azure.com", throughProxy: false }] },
+  });
+  expect(ownEmulatorPort({ ACS_CONNECTION_STRING: "\r", EMULATOR_PORT: "4011\r" })).toBe(4_011);
+});
+
 it("takes an empty variable for one that is not set", () => {
   expect(problemsOf({ ...acs, REDIS_URL: "", PORT: "" })).toEqual([]);
 });
@@ -187,6 +211,12 @@ describe("refuses, naming the variable and saying what it wants", () => {
     [{ CORS_ORIGINS: "https://app.example.com/path" }, "CORS_ORIGINS must be origins such as"],
     [{ BODY_LIMIT_BYTES: "1" }, "BODY_LIMIT_BYTES must be a whole number"],
     [{ EXPLORER: "yes" }, "EXPLORER must be true or false."],
+    [{ EXPLORER: "False" }, "EXPLORER must be true or false."],
+    [{ ONLY_LISTED_OPERATIONS: "1" }, "ONLY_LISTED_OPERATIONS must be true or false."],
+    [{ STATUS_PAGE: "off" }, "STATUS_PAGE must be true or false."],
+    [{ LOG_REQUESTS: "none" }, "LOG_REQUESTS must be one of"],
+    [{ AUDIT_LOG: "none" }, "AUDIT_LOG must be stdout, stderr, off or the path of a file"],
+    [{ AUDIT_LOG: "true" }, "AUDIT_LOG must be stdout, stderr, off or the path of a file"],
     [{ LOG_LEVEL: "loud" }, "LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent."],
     [
       { ACS_ENDPOINT: "https://contoso.communication.azure.com" },
@@ -275,6 +305,52 @@ describe("in production", () => {
   });
 
   it.each([
+    ...["production ", "\tproduction\n", "production\r", "Production", "PRODUCTION"],
+    ...[
+      "prod",
+      "staging",
+      "Staging\r\n",
+      "develop",
+      "dev",
+      "tests",
+      "development1",
+      "false",
+      "0",
+      "\u200bdevelopment",
+    ],
+  ])("NODE_ENV=%j has its rules", (NODE_ENV) => {
+    const config = loadConfig({ ...production, NODE_ENV });
+    expect(config).toMatchObject({ production: true, explorer: false, audit: "stdout", logRequests: "all" });
+    expect(config.access.developmentKey).toBeUndefined();
+    expect(config.rulesReason).toContain(`NODE_ENV is ${JSON.stringify(NODE_ENV.trim())}`);
+    expect(
+      problemsOf({ ...production, NODE_ENV, DEVELOPMENT_API_KEY: "sixteen-characters-or-more" }),
+    ).toEqual(["DEVELOPMENT_API_KEY must not be set in production: use API_KEYS."]);
+    expect(ownEmulatorPort({ NODE_ENV })).toBeUndefined();
+  });
+
+  it.each([undefined, "", "  ", "\r", "development", "Development", " test\r", "TEST"])(
+    "NODE_ENV=%j has those of development",
+    (NODE_ENV) => {
+      const config = loadConfig({ ...acs, NODE_ENV });
+      expect(config).toMatchObject({ production: false, explorer: true, audit: "off" });
+      expect(config.access.developmentKey).toHaveLength(32);
+      const name = NODE_ENV?.trim() ?? "";
+      expect(config.rulesReason).toBe(
+        name === "" ? "NODE_ENV is not set" : `NODE_ENV is ${JSON.stringify(name)}`,
+      );
+      expect(ownEmulatorPort({ NODE_ENV })).toBe(4010);
+    },
+  );
+
+  it("says what NODE_ENV is, however long, in a few words on one line", () => {
+    const { rulesReason } = loadConfig({ ...production, NODE_ENV: `a\nb${"c".repeat(10_000)}` });
+    expect(rulesReason).toMatch(
+      /^NODE_ENV is "a\\nbc{37}…", and all but development and test have .{10,40}$/,
+    );
+  });
+
+  it.each([
     [{ API_KEYS: undefined }, "API_KEYS, API_KEYS_FILE or OIDC_ISSUERS must be set in production"],
     [{ ACS_CONNECTION_STRING: undefined }, "ACS_CONNECTION_STRING or ACS_ENDPOINT must be set"],
     [
@@ -293,6 +369,13 @@ describe("in production", () => {
       { ACS_CONNECTION_STRING: `endpoint=https://contoso.communication.azure.com/;accesskey=${accessKey}` },
       "has the emulator's published access key",
     ]),
+    // Another text for the same bytes: base64 leaves bits of the last character unused.
+    [
+      {
+        ACS_CONNECTION_STRING: `endpoint=https://contoso.communication.azure.com/;accesskey=${developmentAccessKey.replace(/(.)(=+)$/, (_all, last: string, end: string) => String.fromCharCode(last.charCodeAt(0) + 1) + end)}`,
+      },
+      "has the emulator's published access key",
+    ],
   ] as [Environment, string][])("refuses %j", (environment, problem) => {
     const problems = problemsOf({ ...production, ...environment });
     expect(problems).toHaveLength(1);

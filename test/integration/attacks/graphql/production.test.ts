@@ -95,6 +95,22 @@ describe("in production", () => {
     expect(await client.error("{ viewer { name } }")).toMatchObject({ status: 401 });
   });
 
+  it.each(["production\r", " Production", "staging", "prod"])("is NODE_ENV=%j, too", async (NODE_ENV) => {
+    const ACS_CONNECTION_STRING = world.emulator.https?.connectionString;
+    const { url, origin } = await world.addGateway({ ...production, NODE_ENV, ACS_CONNECTION_STRING });
+    const client = new GraphqlClient(url, { "x-api-key": key });
+    expect((await client.error("{ __schema { types { name } } }")).extensions.code).toBe(
+      "GRAPHQL_VALIDATION_FAILED",
+    );
+    const misspelt = await client.send("{ viewe { name } }");
+    expect(JSON.stringify(misspelt.errors)).not.toMatch(/did you mean|stacktrace/i);
+    expect(await new GraphqlClient(url).error("{ _service { sdl } }")).toMatchObject({ status: 401 });
+    for (const path of ["/graphql", "/explorer", "/explorer/settings.json"]) {
+      const response = await fetch(origin + path, { headers: { accept: "text/html" } });
+      expect([path, response.ok]).toEqual([path, false]);
+    }
+  });
+
   it("no tool's page is shown", async () => {
     for (const path of ["/graphql", "/explorer", "/explorer/"]) {
       const response = await fetch(gateway.origin + path, { headers: { accept: "text/html" } });
