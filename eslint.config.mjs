@@ -1,4 +1,5 @@
 import js from "@eslint/js";
+import regexp from "eslint-plugin-regexp";
 import tseslint from "typescript-eslint";
 
 /**
@@ -175,6 +176,15 @@ export default tseslint.config(
     },
   },
   { files: ["src/config/environment.ts"], rules: { "no-restricted-properties": "off" } },
+  {
+    // What comes from outside meets no pattern whose time grows faster than the text.
+    files: ["src/**/*.ts", "emulator/**/*.ts", "bin/**/*.ts", "client/**/*.ts"],
+    plugins: { regexp },
+    rules: {
+      "regexp/no-super-linear-backtracking": ["error", { report: "potential" }],
+      "regexp/no-super-linear-move": "error",
+    },
+  },
   {
     // type-graphql's classes describe shapes: nobody constructs them, and their enums hold the services' own words.
     files: ["src/resolvers/**/*.ts"],

@@ -118,7 +118,8 @@ function filesOf(pattern: string): string[] {
     return statSync(pattern).isDirectory() ? filesOf(`${pattern}/**/*.{graphql,gql}`) : [resolve(pattern)];
   }
   const path = resolve(pattern).split(sep).join("/");
-  const fixed = path.slice(0, path.search(/[*?{]|$/)).replace(/[^/]*$/, "");
+  const plain = path.slice(0, path.search(/[*?{]|$/));
+  const fixed = plain.slice(0, plain.lastIndexOf("/") + 1);
   const files = existsSync(fixed)
     ? readdirSync(fixed, { recursive: true, encoding: "utf8" })
         .map((name) => join(fixed, name))
@@ -130,7 +131,7 @@ function filesOf(pattern: string): string[] {
 
 /** `*` and `?` within a name, `**` across folders, `{a,b}` either. */
 function expression(pattern: string): RegExp {
-  const parts = pattern.split(/(\*\*\/|\*|\?|\{[^}]*\})/).map((part) => {
+  const parts = pattern.split(/(\*\*\/|\*|\?|\{[^{}]*\})/).map((part) => {
     if (part === "**/") return "(?:.*/)?";
     if (part === "*") return "[^/]*";
     if (part === "?") return "[^/]";

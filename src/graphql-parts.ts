@@ -10,7 +10,7 @@ import type { ClosingList } from "./closing-list";
 import { CompiledOperations } from "./compiled/compiled-operations";
 import { replayOutcomes } from "./compiled/recorded-outcomes";
 import type { Config } from "./config";
-import { accessRules, mayReadSchema } from "./resolvers/access-rules";
+import { accessRules, callerOf, mayReadSchema, needsCaller } from "./resolvers/access-rules";
 import { identityByReference, IdentityResolver } from "./resolvers/identity-resolver";
 import type { OwnIdentity } from "./resolvers/own-identity";
 import { presentErrors } from "./resolvers/present-error";
@@ -22,7 +22,8 @@ import { buildGatewaySchema, type GatewaySchema } from "./schema/build-schema";
 import { costLimit } from "./schema/cost-limit";
 import { guardSdl } from "./schema/guarded-sdl";
 import { knownOperationTypes } from "./schema/known-operation-types";
-import { defaultOperationLimits, type OperationLimits } from "./schema/operation-limits";
+import type { OperationLabel } from "./schema/operation-label";
+import { defaultOperationLimits, maxRequestErrors, type OperationLimits } from "./schema/operation-limits";
 import { OperationLabels } from "./server/operation-labels";
 import { sandbox } from "./server/sandbox";
 import { Subscriptions } from "./server/subscriptions";
@@ -44,7 +45,9 @@ export interface Answering {
   readonly apollo: ApolloServer<RequestContext>;
   readonly compiled: CompiledOperations | undefined;
   readonly subscriptions: Subscriptions;
-  readonly labels: OperationLabels;
+  readonly labels: OperationLabels<RequestContext>;
+  /** Whether who asks for the operation is let in. */
+  readonly admits: (operation: OperationLabel, context: RequestContext) => boolean;
 }
 
 /** The schema of a gateway's resolvers, which are asked nothing while they are described. */
@@ -82,23 +85,28 @@ export async function startAnswering(
   const formatError = presentErrors(events, !production);
   // Half of the connections are left to those who ask and go.
   const subscriptions = new Subscriptions(formatError, Math.ceil(http.maxConnections / 2));
-  const labels = new OperationLabels();
+  const labels = new OperationLabels<RequestContext>((operation, context) => {
+    if (needsCaller(operation.field)) callerOf(context);
+  });
   const apollo = new ApolloServer<RequestContext>({
     schema,
     formatError,
     // Apollo Server would read NODE_ENV itself, and take all but one spelling for development.
     nodeEnv: production ? "production" : "development",
     introspection,
-    hideSchemaDetailsFromClientErrors: production,
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
     persistedQueries: false,
-    parseOptions: { maxLexicalTokens: limits.maxTokens },
+    // To find the place of each error, graphql-js would read the document from its beginning again.
+    parseOptions: { maxLexicalTokens: limits.maxTokens, noLocation: true },
+    validationOptions: { maxErrors: maxRequestErrors },
+    executionOptions: { maxCoercionErrors: maxRequestErrors },
     maxRecursiveSelections: limits.maxSelections,
     validationRules: [knownOperationTypes],
     plugins: [
+      // Before all that looks at variables: it refuses callers who have sent no credential.
+      labels.plugin(),
       costLimit(schema, limits.maxCost),
-      labels.plugin<RequestContext>(),
       subscriptions.plugin<RequestContext>(),
       ...(compiled ? [compiled.plugin<RequestContext>()] : []),
       // Nothing may be cached here; the plugin would put a layer around every field's resolver.
@@ -112,5 +120,7 @@ export async function startAnswering(
   });
   await apollo.start();
   closing.add({ [Symbol.asyncDispose]: () => apollo.stop() });
-  return { apollo, compiled, subscriptions, labels };
+  const admits = (operation: OperationLabel, { caller }: RequestContext) =>
+    caller !== undefined || !needsCaller(operation.field);
+  return { apollo, compiled, subscriptions, labels, admits };
 }

@@ -83,7 +83,7 @@ export function rotated(
     newest = entry;
     old += 1;
     if (key.expiresAt !== undefined && key.expiresAt <= end) return entry;
-    return `${entry.replace(/\s+expires=\S+/, "")} expires=${until}`;
+    return `${entry.replace(/\sexpires=\S+/, "")} expires=${until}`;
   });
   if (newest === undefined) {
     throw new StartupError(
@@ -111,7 +111,9 @@ function mapEntries(text: string, change: (entry: string) => string | undefined)
   return text
     .split("\n")
     .flatMap((line) => {
-      const [, body = "", comment = ""] = /^(.*?)((?:(?:^|\s+)#.*)?\r?)$/.exec(line) ?? [];
+      const end = line.search(/(?:^|\s)#|\r$/);
+      const body = end < 0 ? line : line.slice(0, end).trimEnd();
+      const comment = line.slice(body.length);
       if (body.trim() === "") return [line];
       const items = body.split(",").flatMap((item) => {
         const entry = item.trim();

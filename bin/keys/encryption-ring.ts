@@ -163,7 +163,7 @@ function dueStep({ keys }: Ring): Step {
   );
 }
 
-const noteForm = /\s+# (added|sealing since|sealed until) (\d{4}-\d\d-\d\dT[\d:.]+Z)\s*$/;
+const noteForm = /\s# (added|sealing since|sealed until) (\d{4}-\d\d-\d\dT[\d:.]+Z)\s*$/;
 
 function read(text: string, changedAt: number): Ring {
   const before: string[] = [];

@@ -8,7 +8,7 @@ import type { Variables } from "./variables";
 
 /** What to trace with; undefined when no receiver is named, or tracing is turned off. */
 export function toTracing(v: Variables): TracingOptions | undefined {
-  const base = v.OTEL_EXPORTER_OTLP_ENDPOINT?.replace(/\/*$/, "/");
+  const base = v.OTEL_EXPORTER_OTLP_ENDPOINT?.replace(/(?<!\/)\/*$/, "/");
   const endpoint = v.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? (base && `${base}v1/traces`);
   if (endpoint === undefined || v.OTEL_SDK_DISABLED || v.OTEL_TRACES_EXPORTER === "none") return undefined;
   return {

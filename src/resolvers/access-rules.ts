@@ -25,6 +25,14 @@ export function callerOf({ caller }: RequestContext): Caller {
   );
 }
 
+/** Root fields that anybody may ask for: type names and, where it is open, the schema. */
+const openFields: ReadonlySet<string> = new Set(["introspection", "_service"]);
+
+/** Whether an operation with this label needs a caller: then it is refused before its variables are looked at. */
+export function needsCaller(field: string): boolean {
+  return !openFields.has(field);
+}
+
 /** Throws `FORBIDDEN` unless the caller has the right. */
 export function checkRight(caller: Caller, right: Right): void {
   if (caller.rights.has(right)) return;

@@ -13,7 +13,7 @@ import {
 } from "type-graphql";
 import { directResolvers, type DirectResolvers } from "./direct-resolvers";
 import {
-  checkReferencedTypes,
+  checkReferences,
   withReferences,
   type EntityReferences,
   type SubgraphResolvers,
@@ -84,7 +84,7 @@ export async function buildGatewaySchema<TContext extends object, TAccess extend
       resolvers: withReferences(createResolversMap(plain) as SubgraphResolvers, entities),
     },
   ]);
-  checkReferencedTypes(schema, Object.keys(entities));
+  checkReferences(schema, entities);
   checkGuards(schema);
   return { schema, typeDefs, direct: directResolvers(byClass, authChecker) };
 }

@@ -23,16 +23,29 @@ export function withReferences(resolvers: SubgraphResolvers, entities: EntityRef
   return merged;
 }
 
-/** Apollo's own resolver takes a reference to a type that is no entity for a fault of the server. */
-export function checkReferencedTypes(schema: GraphQLSchema, types: readonly string[]): void {
+/** So many bad references have an error of their own: an answer tells no more. */
+const maxBad = 20;
+
+/**
+ * Refuses all references together when one is to a type that is no entity, which Apollo's own resolver takes for a fault
+ * of the server, and when too many are bad.
+ */
+export function checkReferences(schema: GraphQLSchema, entities: EntityReferences): void {
+  const types = Object.keys(entities);
   const field = schema.getQueryType()?.getFields()._entities;
   const resolve = field?.resolve;
   if (!resolve) throw new Error("The schema has no entities.");
   field.resolve = (source, args: { readonly representations: readonly unknown[] }, context, info) => {
-    for (const reference of args.representations) {
-      const { __typename: type } = (reference ?? {}) as { __typename?: unknown };
+    let bad = 0;
+    for (const reference of args.representations as readonly (Readonly<Record<string, unknown>> | null)[]) {
+      const type = reference?.__typename;
       if (typeof type !== "string" || !types.includes(type)) {
         throw badInput("representations", `Each __typename must be one of ${types.join(", ")}.`);
+      }
+      try {
+        entities[type]?.(reference ?? {});
+      } catch (error) {
+        if (++bad > maxBad) throw error;
       }
     }
     return resolve(source, args, context, info);

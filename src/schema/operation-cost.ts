@@ -54,7 +54,8 @@ export class OperationCosts {
 
   /**
    * What the operation costs with these variables. Undefined when they are not of the operation's types: then nothing
-   * of it will run. Throws graphql-js's own error for an argument that cannot be had from them.
+   * of it will run. Throws graphql-js's own error for an argument that cannot be had from them, and for large variables
+   * that are not of the operation's types.
    * @param document holds the operation, and has been validated against the schema.
    */
   of(
@@ -71,8 +72,14 @@ export class OperationCosts {
   }
 
   private compute(document: DocumentNode, operation: OperationDefinitionNode, variables: Variables = {}) {
-    const { errors } = getVariableValues(this.schema, operation.variableDefinitions ?? [], variables);
-    if (errors) return undefined;
+    const definitions = operation.variableDefinitions ?? [];
+    const options = { maxErrors: 1, hideSuggestions: true };
+    const { errors: [error] = [] } = getVariableValues(this.schema, definitions, variables, options);
+    if (error) {
+      // Execution would find up to ten, and graphql-js writes out the wrong value for each.
+      if (isLarge(variables)) throw error;
+      return undefined;
+    }
     const only = { kind: Kind.DOCUMENT, definitions: [operation, ...fragmentsOf(document)] } as const;
     return getComplexity({ schema: this.schema, query: only, variables, estimators: [this.estimate] });
   }
@@ -103,6 +110,15 @@ export class OperationCosts {
     const definition = this.schema.getDirective(name);
     if (!definition) throw new Error(`The schema does not know @${name}.`);
     return astNode ? getDirectiveValues(definition, astNode) : undefined;
+  }
+}
+
+function isLarge(variables: Variables): boolean {
+  try {
+    return JSON.stringify(variables).length > 8_000;
+  } catch {
+    // Nested too deep to be written.
+    return true;
   }
 }
 

@@ -20,3 +20,9 @@ export const defaultOperationLimits: OperationLimits = {
   maxSelections: 400,
   maxCost: 1_200,
 };
+
+/**
+ * Errors of a document or of its variables until no more are looked for. graphql-js adds one to say so, and for each it
+ * writes out the value that is wrong.
+ */
+export const maxRequestErrors = 9;

@@ -14,6 +14,9 @@ export interface AnswerToSend {
   readonly outcome: string;
 }
 
+/** The most errors of an answer, and the most bytes of them all, or of an answer that has nothing but errors. */
+const [maxErrors, maxBytes] = [20, 16 * 1024];
+
 /** Statuses by which `application/json` says nothing more than "see errors". */
 const sayNothing = new Set([400, 404, 409]);
 
@@ -31,10 +34,28 @@ const sayNothing = new Set([400, 404, 409]);
 export function statusOfAnswer(status: number, contentType: string, text: string): AnswerToSend {
   if (!text.startsWith('{"errors":')) return { status, text, hasData: true, outcome: "ok" };
   const answer = JSON.parse(text) as Answer;
-  const clean = withoutHttp(answer) ? JSON.stringify(answer) + "\n" : text;
+  const hasData = hasSomeData(answer);
+  const isChanged = withoutHttp(answer);
+  const small = bounded(answer, text, hasData);
+  const clean = isChanged || small !== answer ? JSON.stringify(small) + "\n" : text;
   const outcome = outcomeOf(answer);
-  if (hasSomeData(answer)) return { status: 200, text: clean, hasData: true, outcome };
+  if (hasData) return { status: 200, text: clean, hasData, outcome };
   return { status: statusWithoutData(status, contentType, answer), text: clean, hasData: false, outcome };
+}
+
+/** The answer with no more errors than there may be, and without the nulls of its data if its keys are too long. */
+function bounded(answer: Answer, text: string, hasData: boolean): Answer {
+  const isSmall = Buffer.byteLength(text) <= maxBytes;
+  if (isSmall && answer.errors.length <= maxErrors) return answer;
+  let errors = answer.errors.slice(0, maxErrors);
+  while (errors.length > 1 && sizeOf(errors) > maxBytes / 2) errors = errors.slice(0, errors.length / 2);
+  if (isSmall || hasData || answer.data === undefined || sizeOf(answer.data) < maxBytes / 4)
+    return { ...answer, errors };
+  return { ...answer, errors, data: null };
+}
+
+function sizeOf(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value));
 }
 
 function statusWithoutData(status: number, contentType: string, answer: Answer): number {

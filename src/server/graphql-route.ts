@@ -15,6 +15,7 @@ import type { Exchange, RequestInfo } from "./exchange";
 import { HttpRefusal, refusalBody } from "./http-refusal";
 import { KnownBodies } from "./known-bodies";
 import type { OperationLabels } from "./operation-labels";
+import type { OperationLabel } from "../schema/operation-label";
 import type { OperationList, SentOperation } from "./operation-list";
 import { isRefusal, outcomeOf, succeeded } from "./outcomes";
 import { beginOperation, endOperation, nameOperation } from "./operation-span";
@@ -52,7 +53,9 @@ export interface GraphqlParts<TContext extends BaseContext> {
   readonly operationList?: OperationList | undefined;
   readonly subscriptions: Subscriptions;
   /** What the operations are called that Apollo Server answers; its plugin is among Apollo Server's. */
-  readonly labels?: Pick<OperationLabels, "of"> | undefined;
+  readonly labels?: Pick<OperationLabels<TContext>, "of"> | undefined;
+  /** Whether who asks for an operation is let in, without a look at its variables; all are when left out. */
+  readonly admits?: ((operation: OperationLabel, context: TContext) => boolean) | undefined;
   /** Operations that can be answered past Apollo Server; without them it answers them all. */
   readonly compiled?: RunnableOperations | undefined;
   /** Where operations are counted. */
@@ -199,7 +202,9 @@ export class GraphqlRoute<TContext extends BaseContext> {
       return this.#run(exchange, requestOf(exchange, sent), () => Promise.reject(asGraphqlError(error)));
     }
     if (exchange.span) nameOperation(exchange.span, operation.label);
-    const text = await operation.run(context, variables);
+    const { admits } = this.parts;
+    const isAdmitted = admits === undefined || admits(operation.label, context);
+    const text = isAdmitted ? await operation.run(context, variables) : undefined;
     return text ?? this.#run(exchange, requestOf(exchange, sent), () => Promise.resolve(context));
   }
 

@@ -1,4 +1,4 @@
-/** Notes what the operations that Apollo Server answers are called: it alone knows what it has parsed. */
+/** Notes what the operations that Apollo Server answers are called, and lets them in: it alone knows what it has parsed. */
 import type {
   ApolloServerPlugin,
   BaseContext,
@@ -16,18 +16,22 @@ export interface TracedContext extends BaseContext {
 }
 
 /** The labels of operations that Apollo Server has found to be valid. */
-export class OperationLabels {
+export class OperationLabels<TContext extends TracedContext> {
   /** By their requests: of the context Apollo Server makes a copy. */
   readonly #labels = new WeakMap<HTTPGraphQLRequest, OperationLabel>();
 
-  /** For Apollo Server. */
-  plugin<TContext extends TracedContext>(): ApolloServerPlugin<TContext> {
+  /** @param admit throws when who asks is not let in */
+  constructor(private readonly admit: (operation: OperationLabel, context: TContext) => void) {}
+
+  /** For Apollo Server; to come before the plugins that look at variables. */
+  plugin(): ApolloServerPlugin<TContext> {
     const listener: GraphQLRequestListener<TContext> = {
       didResolveOperation: ({ request, document, operation, contextValue }) => {
         if (!request.http || !wasFound(operation)) return done;
         const label = operationLabel(document, operation);
         this.#labels.set(request.http, label);
         if (contextValue.call?.span) nameOperation(contextValue.call.span, label);
+        this.admit(label, contextValue);
         return done;
       },
     };

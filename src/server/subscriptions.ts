@@ -85,6 +85,7 @@ export class Subscriptions {
         contextValue,
         variableValues: request.variables ?? null,
         operationName: request.operationName ?? null,
+        options: { maxCoercionErrors: 1 },
       });
       if (!(Symbol.asyncIterator in result)) {
         throw result.errors?.[0] ?? new Error("graphql-js did not subscribe, and does not say why.");

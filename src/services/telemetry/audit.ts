@@ -4,6 +4,7 @@ import { LineText, type Actor } from "./line-text";
 import { fileDestination, type DestinationStream } from "./logger";
 import { scrub } from "./scrub";
 import type { ErrorCode } from "../../errors";
+import { isIdentityId } from "../identities/identity-id";
 import type { Clock } from "../clock";
 import type { TokenScope } from "../tokens/token-scope";
 
@@ -25,14 +26,14 @@ export interface AuditRecord {
   readonly outcome: "ok" | ErrorCode;
   /** Undefined: nobody knows who it was. */
   readonly caller: Actor | undefined;
-  /** Whose token or identity it was; undefined when it never came to that. */
+  /** Whose token or identity it was; undefined when it never came to that. What is no identity's id is not entered. */
   readonly identityId?: string | undefined;
   readonly device?: string | undefined;
   readonly scopes?: readonly TokenScope[] | undefined;
   readonly lifetimeMinutes?: number | undefined;
   /** Whether a token came from Azure or from the cache. */
   readonly source?: "issued" | "cache" | undefined;
-  /** The Teams user that a token was exchanged for. */
+  /** The Teams user that a token was exchanged for. What is no GUID is not entered. */
   readonly userObjectId?: string | undefined;
   /** What an operator has changed, in a few words. */
   readonly change?: string | undefined;
@@ -62,6 +63,9 @@ export function createAudit(
   return stream ? new AuditLog(stream, clock) : { record: () => undefined, flush: () => undefined };
 }
 
+/** As Entra writes the ids of its users. */
+const guid = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
+
 /** Its lines are put together by hand: `JSON.stringify`, and a search of the whole line for secrets, cost twice as much. */
 class AuditLog implements Audit {
   private readonly lines: GroupedLines;
@@ -80,18 +84,19 @@ class AuditLog implements Audit {
   }
 
   private lineOf(record: AuditRecord): string {
-    // Actions, outcomes, scopes, sources, addresses and traces are of a form in which there is nothing to escape or to hide.
+    // Actions, outcomes, ids, scopes, sources, addresses and traces are of a form in which there is nothing to escape or to hide.
     const { action, outcome, caller, identityId, device, scopes, lifetimeMinutes, source } = record;
     const { userObjectId, change, address, requestId, traceId } = record;
     const { text } = this;
     let line = `{"audit":1,"time":"${this.lines.now()}","action":"${action}","outcome":"${outcome}"`;
     if (caller) line += `,"caller":${text.ofActor(caller)}`;
-    if (identityId !== undefined) line += `,"identityId":${text.ofIdentityId(identityId)}`;
+    if (identityId !== undefined && isIdentityId(identityId)) line += `,"identityId":"${identityId}"`;
     if (device !== undefined) line += `,"device":${text.of(device)}`;
-    if (scopes) line += `,"scopes":${scopes.length === 0 ? "[]" : `["${scopes.join('","')}"]`}`;
+    // A client may send one scope any number of times.
+    if (scopes) line += `,"scopes":${JSON.stringify([...new Set(scopes)])}`;
     if (lifetimeMinutes !== undefined) line += `,"lifetimeMinutes":${lifetimeMinutes}`;
     if (source !== undefined) line += `,"source":"${source}"`;
-    if (userObjectId !== undefined) line += `,"userObjectId":${text.of(userObjectId)}`;
+    if (userObjectId !== undefined && guid.test(userObjectId)) line += `,"userObjectId":"${userObjectId}"`;
     if (change !== undefined) line += `,"change":${text.of(change)}`;
     if (address !== undefined) line += `,"address":"${address}"`;
     if (requestId !== undefined) line += `,"requestId":${text.ofRequestId(requestId)}`;

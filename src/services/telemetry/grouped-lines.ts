@@ -1,6 +1,7 @@
 /** Writes lines that come together together: to write costs more than all else there is to a line. */
 import type { Clock } from "../clock";
 import type { DestinationStream } from "./logger";
+import { shortLine } from "./short-line";
 
 /** Lines on their way to a stream, in the order in which they came. */
 export class GroupedLines {
@@ -15,7 +16,7 @@ export class GroupedLines {
   /** Takes a line, with its end; what nobody flushes is written before the next event. */
   add(line: string): void {
     if (this.lines === "") process.nextTick(this.flush);
-    this.lines += line;
+    this.lines += shortLine(line);
   }
 
   /** Writes what has come. */

@@ -3,7 +3,7 @@
  * before it comes into a line, so that the whole line need not be searched; what is the same again and again is cleaned
  * once.
  */
-import { isIdentityId } from "../identities/identity-id";
+import { shortText } from "./short-line";
 
 /** Who did something, or asked for it. */
 export interface Actor {
@@ -20,6 +20,9 @@ const keyLike = /(?<![\w-])[\w-]{43}(?![\w-])/g;
 /** An id of our own, and of most clients. */
 const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;
 
+/** The longest text in characters; a user's subject has 255 at most. */
+const maxText = 300;
+
 /** Writes them. */
 export class LineText {
   /** Callers live as long as their credentials are known. */
@@ -30,12 +33,7 @@ export class LineText {
 
   /** Of any text. */
   of(text: string): string {
-    return this.clean(JSON.stringify(text));
-  }
-
-  /** Of what should be an identity's id. In one there is nothing to escape, and no secret fits. */
-  ofIdentityId(id: string): string {
-    return isIdentityId(id) ? `"${id}"` : this.of(id);
+    return this.clean(JSON.stringify(shortText(text, maxText)));
   }
 
   /** Of a request's id. It is of letters, digits and some signs, none of which JSON escapes. */
@@ -47,7 +45,7 @@ export class LineText {
     let text = this.actors.get(actor);
     if (text === undefined) {
       const { kind, name, user } = actor;
-      text = this.clean(JSON.stringify({ kind, name, issuer: user?.issuer }));
+      text = this.clean(JSON.stringify({ kind, name: shortText(name, maxText), issuer: user?.issuer }));
       this.actors.set(actor, text);
     }
     return text;

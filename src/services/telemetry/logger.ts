@@ -1,6 +1,7 @@
 /** The structured log: JSON lines on stderr, in which nothing that looks like a token or a key survives. */
 import { pino, type DestinationStream, type Logger as PinoLogger } from "pino";
 import { scrub } from "./scrub";
+import { shortLine } from "./short-line";
 
 export type { DestinationStream };
 
@@ -27,14 +28,14 @@ export interface LineOptions {
 
 /**
  * The gateway's log. Events are written so that no secret can be passed to them; scrubbing every line is the second
- * wall, for the text of foreign errors.
+ * wall, for the text of foreign errors. Lines are cut before that: their texts may be of any length.
  */
 export function createLogger(
   level: LogLevel,
   destination: DestinationStream = fileDestination(2),
   lines: LineOptions = {},
 ): Logger {
-  const { time } = lines;
+  const { time, clean = scrub } = lines;
   const family = new Family();
   const log = pino(
     {
@@ -42,7 +43,7 @@ export function createLogger(
       base: null,
       timestamp: time ? () => `,"time":"${new Date(time()).toISOString()}"` : pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => lines.beginning ?? { level: label } },
-      hooks: { streamWrite: lines.clean ?? scrub },
+      hooks: { streamWrite: (line) => shortLine(clean(shortLine(line))) },
       onChild: family.add,
     },
     destination,

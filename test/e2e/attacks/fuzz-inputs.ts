@@ -1,5 +1,6 @@
 /** Makes requests that no honest client sends, of many kinds, each from a random source that its seed repeats. */
 import type { Random } from "../../support/random";
+import { heavyRequests } from "./heavy-requests";
 
 /** Whom a request's credential is of. */
 export type Credential = "nobody" | "service" | "user";
@@ -400,6 +401,7 @@ export function fuzzRequests(material: FuzzMaterial): readonly ((random: Random)
         `{"query":${JSON.stringify(query)},"variables":{"input":{${fields.join(",")}}}}`.slice(0, 110_000),
       );
     }),
+    asked("heavy requests", (random, headers) => post(headers, random.pick(heavyRequests).body)),
     asked("query strings", (random, headers) => {
       const mark = random.pick([
         "?query=",

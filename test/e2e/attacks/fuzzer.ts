@@ -109,6 +109,9 @@ function problemsOfJson(body: string): string[] {
   if (errors === undefined) {
     return (data ?? status ?? endpoint) ? [] : [`neither data nor errors: ${body.slice(0, 300)}`];
   }
+  const all = errors as { message?: string }[];
+  if (all.length > 20 || all.some(({ message = "" }) => message.length > 500)) return ["too many words"];
+  if (!data && Buffer.byteLength(body) > 16_384) return [`${body.length} characters without data`];
   const wellFormed = (errors as { message?: unknown; extensions?: { code?: unknown } }[]).every(
     ({ message, extensions }) => typeof message === "string" && typeof extensions?.code === "string",
   );

@@ -161,6 +161,40 @@ export function others({ living: id, gone, foreign }: Identities): Sent[] {
       query: asOneInput,
       variables: { input: { scopes: Array.from({ length: 60 }, () => "NONE"), identityId: id } },
     },
+    "fields that the input has not, many": {
+      query: asOneInput,
+      variables: {
+        input: { scopes, ...Object.fromEntries(Array.from({ length: 3_000 }, (_, n) => [`${n}a`, 1])) },
+      },
+    },
+    "scopes that there are not, many": {
+      query,
+      variables: { id, scopes: Array.from({ length: 3_000 }, (_, n) => `A${n}`) },
+    },
+    "a long scope that looks like a suggestion": {
+      query,
+      variables: { id, scopes: ["Did you mean ".repeat(3_000)] },
+    },
+    "a long id": { query, variables: { id: `${"a".repeat(50_000)}@`, scopes } },
+    "a long id of signs that JSON escapes": { query, variables: { id: "\u0001".repeat(10_000), scopes } },
+    "lists in lists, deep": {
+      query,
+      variables: JSON.parse(`{"scopes":${"[".repeat(3_000)}${"]".repeat(3_000)}}`) as object,
+    },
+    "objects in objects, deep": {
+      query: asOneInput,
+      variables: JSON.parse(`{"input":${'{"a":'.repeat(3_000)}1${"}".repeat(3_000)}}`) as object,
+    },
+    "a large variable that the operation has not": {
+      query,
+      variables: { id, scopes, more: "x".repeat(50_000) },
+    },
+    "a long operationName": { query, operationName: "a".repeat(50_000), variables: { id, scopes } },
+    "a long name in the answer": { query: `{ ${"a".repeat(50_000)}: identity(id: "x") { id } }` },
+    "many references to nothing": {
+      query: "query ($r: [_Any!]!) { _entities(representations: $r) { ... on Identity { id } } }",
+      variables: { r: Array.from({ length: 500 }, () => ({ __typename: "Identity", id: "x" })) },
+    },
     "the second of two mutations fails": {
       query: `mutation { a: issueToken(input: { identityId: "${id}", scopes: [CHAT] }) { accessToken { token } }
         b: issueToken(input: { identityId: "${gone}", scopes: [CHAT] }) { accessToken { token } } }`,

@@ -74,6 +74,9 @@ describe("callers", () => {
     const bearer = { authorization: `Bearer ${token}` };
     for (const sent of [
       ask("nobody", {}, identities.living),
+      ask("nobody, with an id that is none", {}, "x".repeat(50_000)),
+      { name: "nobody, with wrong variables", body: { query, variables: { input: { more: 1 } } } },
+      { name: "nobody, with no variables", body: { query } },
       ask("a wrong key", { "x-api-key": "wrong" }, identities.living),
       ask("a wrong token", { authorization: "Bearer x.y.z" }),
       ask("no bearer", { authorization: "Basic eDp5" }),

@@ -247,3 +247,101 @@ describe("the line of a request", () => {
       expect(cleanPath(path)).toBe(path);
   });
 });
+
+describe("a long text", () => {
+  const size = 300_000;
+  const fill = (part: string) => part.repeat(size / part.length);
+  const hostile = {
+    "a user at a host": `${"a".repeat(size)}@`,
+    "the beginnings of URLs": fill("a://"),
+    "the beginnings of tokens": fill("eyJ"),
+    "words with dots": `eyJ${fill("a.")}`,
+    "names of secrets": fill("password \\"),
+    "signs that mean bearers": `bearer ${" ".repeat(size)}`,
+    "the beginnings of private keys": fill("-----BEGIN PRIVATE KEY"),
+    base64: fill("A"),
+    "signs that JSON escapes": fill("\u0001"),
+    "signs of three bytes": fill("€"),
+  };
+
+  /** Processor time that the quickest of a few runs takes. */
+  function cpuMs(run: () => void): number {
+    let least = Infinity;
+    for (let left = 5; left > 0; left--) {
+      const before = process.cpuUsage();
+      run();
+      const { user, system } = process.cpuUsage(before);
+      least = Math.min(least, (user + system) / 1_000);
+    }
+    return least;
+  }
+
+  it.each(Object.entries(hostile))("of %s leaves a short line of JSON at once", (_what, text) => {
+    const error = Object.assign(new Error(text), { stack: `${text}\n${text}` });
+    const writes: ((log: ReturnType<typeof createLogger>) => void)[] = [
+      (log) => {
+        log.warn(text);
+      },
+      (log) => {
+        createEvents(log).internalError(error);
+      },
+      (log) => {
+        log.error({ error, names: [text, text], more: { body: text } }, "an answer of Azure");
+      },
+    ];
+    for (const write of writes) {
+      const line = logged(write);
+      expect(Buffer.byteLength(line)).toBeLessThanOrEqual(4_096);
+      expect(JSON.parse(line)).toMatchObject({ level: expect.any(String), msg: expect.any(String) });
+      expect(cpuMs(() => logged(write))).toBeLessThan(150);
+    }
+    expect(cpuMs(() => scrub(text))).toBeLessThan(50);
+  });
+
+  it("is not cut through a secret", () => {
+    for (let before = 1_900; before < 2_000; before += 7) {
+      for (const secret of [token, base64Key, "redis://user:the-password@host"]) {
+        const text = `${"x ".repeat(before / 2)}${secret} ${"y ".repeat(5_000)}`;
+        const line = logged((log) => {
+          log.error({ stack: text }, "internal error");
+        });
+        expect(line).not.toMatch(/eyJ|BwcHBw|the-pass/);
+      }
+    }
+  });
+
+  it("keeps the beginning of a stack", () => {
+    const stack = `Error: no answer\n${"    at run (/app/dist/src/main.js:1:1)\n".repeat(500)}`;
+    const line = logged((log) => {
+      createEvents(log).internalError(Object.assign(new Error("no answer"), { stack }));
+    });
+    expect(Buffer.byteLength(line)).toBeLessThanOrEqual(4_096);
+    expect(JSON.parse(line)).toMatchObject({
+      level: "error",
+      msg: "internal error",
+      errorId: expect.any(String),
+      stack: expect.stringContaining("main.js:1:1)\n    at run"),
+    });
+  });
+
+  it("of a stranger leaves a short line of a request", () => {
+    for (const text of Object.values(hostile)) {
+      const written: string[] = [];
+      const stream = { write: (line: string) => void written.push(line) };
+      const log = new RequestLog("all", { isLevelEnabled: () => true }, stream, scrub, { now: () => 0 });
+      const caller = { kind: "user", name: text, user: { issuer: text } };
+      const rest = {
+        operation: "viewer",
+        outcome: "ok",
+        status: 200,
+        durationMs: 1,
+        bytes: 1,
+        address: "::1",
+      };
+      log.record({ ...rest, id: "a", method: "GET", path: text, operationName: "a".repeat(size), caller });
+      log.flush();
+      expect(Buffer.byteLength(written.join(""))).toBeLessThanOrEqual(4_096);
+      expect(JSON.parse(written.join(""))).toMatchObject({ requestId: "a", msg: "request" });
+    }
+  });
+});

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { getIntrospectionQuery } from "graphql";
 import { CreateIdentityAndTokenDocument } from "../../../../operations/generated/operations";
 import { defaultOperationLimits as limits } from "../../../../src/schema/operation-limits";
-import { startWorld, type World } from "../../../support/world";
+import { developmentKey, startWorld, type World } from "../../../support/world";
 
 let world: World;
 beforeAll(async () => {
@@ -112,7 +112,11 @@ describe("the cost of an operation", () => {
     const ask = async (operationName: string) => {
       const response = await fetch(world.client.url, {
         method: "POST",
-        headers: { "content-type": "application/json", accept: "application/graphql-response+json" },
+        headers: {
+          "content-type": "application/json",
+          accept: "application/graphql-response+json",
+          "x-api-key": developmentKey,
+        },
         body: JSON.stringify({ query, operationName }),
       });
       return (await response.json()) as object;
