@@ -58,7 +58,7 @@ it("answers whatever else comes as Apollo Server does", async () => {
     for (const answer of compiled)
       expect({ name: sent.name, ...answer }).toEqual({ name: sent.name, ...plain });
   }
-});
+}, 60_000);
 
 describe("callers", () => {
   const query =
