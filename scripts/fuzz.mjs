@@ -9,7 +9,7 @@ await main(async ([count = "100000", seed]) => {
   if (seed !== undefined && !/^\d+$/.test(seed)) throw new Problem("The seed must be a whole number.");
   await ensureInstalled();
   await ensureBuilt();
-  const tests = ["fuzz", "heavy-requests"].map((name) => `test/e2e/attacks/${name}.test.ts`);
+  const tests = ["fuzz", "heavy-requests"].map((name) => `test/integration/attacks/${name}.test.ts`);
   const jest = ["--runInBand", "--runTestsByPath", ...tests];
   const { code } = await run(process.execPath, [commandFile("jest", "bin/jest.js"), ...jest], {
     env: {

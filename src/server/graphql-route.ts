@@ -126,9 +126,9 @@ export class GraphqlRoute<TContext extends BaseContext> {
       ? this.#runShort(exchange, toRun, short)
       : this.#run(exchange, asked ?? requestOf(exchange, toRun));
     const beganAt = performance.now();
-    let isTooLate = false;
-    const deadline = setTimeout(() => {
-      isTooLate = true;
+    const deadline = { isOver: false };
+    const timer = setTimeout(() => {
+      deadline.isOver = true;
       exchange.expire();
       span?.fail("OPERATION_TIMEOUT");
       if (asked) exchange.operation ??= this.parts.labels?.of(asked);
@@ -139,18 +139,18 @@ export class GraphqlRoute<TContext extends BaseContext> {
     let answer: string | Answer;
     try {
       answer = await running;
-      if (span && typeof answer !== "string") tellEnd(span, answer, isTooLate);
+      if (span && typeof answer !== "string") tellEnd(span, answer, deadline.isOver);
     } catch (error) {
       if (asked) this.parts.subscriptions.acceptedFor(asked)?.end();
-      if (isTooLate) return;
+      if (deadline.isOver) return;
       this.#ended(exchange, "INTERNAL_SERVER_ERROR", performance.now() - beganAt);
       span?.fail(errorType(error));
       throw error;
     } finally {
-      clearTimeout(deadline);
+      clearTimeout(timer);
       span?.end();
     }
-    if (isTooLate) {
+    if (deadline.isOver) {
       if (typeof answer !== "string") answer.events?.end();
       return;
     }
