@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { startEmulator, type Emulator } from "../../../emulator/emulator";
 import { hashApiKey } from "../../../src/services/access/api-key";
-import { MeasuredProcess } from "../performance/measured-process";
+import { MeasuredProcess } from "../../support/measured-process";
 import { developmentKey } from "../../support/world";
 import { startFuzzIssuer, type FuzzIssuer } from "./fuzz-issuer";
 import { heavyRequests, type Sender } from "./heavy-requests";

@@ -3,8 +3,8 @@ import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { Agent, request } from "node:http";
 import { join } from "node:path";
-import { endWithParent } from "../../support/end-with-parent";
-import { freshEnvironment } from "../../support/program";
+import { endWithParent } from "./end-with-parent";
+import { freshEnvironment } from "./program";
 
 /** What a process has used. */
 export interface Used {
