@@ -14,7 +14,7 @@ await main(async (args) => {
     options: ["--ignore-scripts"],
   });
   await ensureBuilt(["program"]);
-  Object.assign(process.env, await ensureTools(["redis-server"]));
+  Object.assign(process.env, (await ensureTools({ titles: ["redis-server"] })).environment);
   const bench = await import("../bench/main.mjs");
   const only = given.only?.split(",") ?? bench.names;
   const unknown = only.filter((name) => !bench.names.includes(name));

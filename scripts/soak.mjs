@@ -34,7 +34,7 @@ await main(async (args) => {
   }
   await ensureInstalled();
   await ensureBuilt();
-  const tools = await ensureTools();
+  const { environment: tools } = await ensureTools();
   const jest = ["--testMatch", "**/*.soak.ts", `--testTimeout=${(minutes + 5) * 60_000}`];
   const { code } = await run(process.execPath, [commandFile("jest", "bin/jest.js"), ...jest], {
     env: {

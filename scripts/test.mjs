@@ -1,69 +1,81 @@
-/** `npm test [-- Jest's arguments]`: installs and builds what is missing, then runs Jest. */
+/**
+ * `npm test [-- --no-install] [-- Jest's arguments]`: installs and builds what is missing, then runs the unit tests, the
+ * integration tests and the smoke part of the end-to-end tests; `--e2e` (`npm run test:e2e`) runs the other end-to-end tests.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensureBuilt } from "./lib/build.mjs";
 import { countsVariable } from "./lib/count-reporter.mjs";
 import { ensureInstalled, ownPackages } from "./lib/install.mjs";
-import { main } from "./lib/project.mjs";
+import { main, say } from "./lib/project.mjs";
 import { commandFile, run, together } from "./lib/run.mjs";
+import { testsThatNeed } from "./lib/test-needs.mjs";
 import { testPackages } from "./lib/test-packages.mjs";
 import { ensureTools } from "./lib/tools.mjs";
 
-/** Tests that count turns in windows of real time: they have the machine to themselves. */
-const counting = "/test/integration/azure/upstream-budget";
-/** Tests that wait for real time, or in which processes race against it: they need a machine that is not busy. */
-const waiting =
-  "/test/\\w+/(azure/|faults/|history/|api/(redis-away|upstream-failures|refresh-ahead)|identities/orphans|client/token-refresher|access/limits|attacks/graphql/operation-timeout|telemetry/trace-export)";
+/** The end-to-end tests that `npm test` runs too. */
+const smoke = "/test/e2e/smoke/";
+const everyDay = { paths: ["/test/(unit|integration)/", smoke], ignored: [] };
+const endToEnd = { paths: ["/test/e2e/"], ignored: [smoke] };
 
 await main(async (args) => {
-  const [tools] = await together([ensureTools(), ensureInstalled(ownPackages, testPackages())]);
+  const own = ["--no-install", "--e2e"];
+  const [noInstall, e2e] = own.map((option) => args.includes(option));
+  const forJest = args.filter((arg) => !own.includes(arg));
+  const started = Date.now();
+  const packages = testPackages(e2e || forJest.length > 0 ? undefined : ["federation/routers"]);
+  const [{ environment, missing }] = await together([
+    ensureTools({ install: !noInstall }),
+    ensureInstalled(ownPackages, packages),
+  ]);
+  const installed = Date.now();
   await ensureBuilt();
+  const built = Date.now();
+  const leftOut = missing.length > 0 ? testsThatNeed(missing) : [];
+  if (leftOut.length > 0) {
+    say(`Left out, because ${missing.join(" and ")} must not be installed:\n  ${leftOut.join("\n  ")}`);
+  }
   const folder = mkdtempSync(join(tmpdir(), "acs-token-gateway-test-"));
   try {
     const counts = join(folder, "counts");
     writeFileSync(counts, "");
-    const env = { ...process.env, ...tools, NODE_ENV: "test", [countsVariable]: counts };
-    const runs =
-      args.length > 0
-        ? [args]
-        : [
-            ["--maxWorkers=2", "--testPathIgnorePatterns", "/node_modules/", waiting],
-            [
-              "--maxWorkers=3",
-              "--testPathPatterns",
-              waiting,
-              "--testPathIgnorePatterns",
-              "/node_modules/",
-              counting,
-            ],
-            ["--runInBand", "--testPathPatterns", counting],
-          ];
-    let failure = 0;
-    for (const each of runs) {
-      const { code } = await jest(each, env);
-      failure ||= code;
-    }
-    process.stdout.write(`${summary(readFileSync(counts, "utf8"))}\n`);
-    process.exitCode = failure;
+    const env = { ...process.env, ...environment, NODE_ENV: "test", [countsVariable]: counts };
+    const { code } = await jest(forJest, e2e ? endToEnd : everyDay, leftOut, env);
+    const result = read(counts);
+    const { files = {} } = result;
+    const seconds = (from, to) => `${Math.round((to - from) / 1000)} s`;
+    const each = Object.entries(files).map(([kind, ms]) => `${kind} ${seconds(0, ms)}`);
+    process.stdout.write(
+      `Installing ${seconds(started, installed)}, building ${seconds(installed, built)}, ` +
+        `tests ${seconds(built, Date.now())} (their files one after the other: ${each.join(", ")})\n` +
+        `${summary(result, leftOut)}\n`,
+    );
+    process.exitCode = code;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 });
 
-function jest(args, env) {
+function jest(args, { paths, ignored }, leftOut, env) {
+  const ignore = ["/node_modules/", ...leftOut.map((path) => `/${path}$`)];
+  const options =
+    args.length > 0
+      ? [...args, "--testPathIgnorePatterns", ...ignore]
+      : ["--maxWorkers=2", "--testPathPatterns", ...paths, "--testPathIgnorePatterns", ...ignore, ...ignored];
   // The reporters come last: Jest would take paths that follow them for reporters too.
   const reporters = ["--reporters=default", "--reporters=<rootDir>/scripts/lib/count-reporter.mjs"];
-  return run(process.execPath, [commandFile("jest", "bin/jest.js"), ...args, ...reporters], { env });
+  return run(process.execPath, [commandFile("jest", "bin/jest.js"), ...options, ...reporters], { env });
+}
+
+/** What the reporter has left; nothing when Jest did not come to run a test. */
+function read(file) {
+  const text = readFileSync(file, "utf8");
+  return text ? JSON.parse(text) : { passed: 0, failed: 0, skipped: 0 };
 }
 
 /** The last line of all: the numbers, for people and programs alike. */
-function summary(text) {
-  const runs = text
-    .split("\n")
-    .filter(Boolean)
-    .map((line) => JSON.parse(line));
-  const sum = (name) => runs.reduce((total, counts) => total + counts[name], 0);
-  const skipped = sum("skipped");
-  return `${sum("passed")} passed, ${sum("failed")} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
+function summary({ passed, failed, skipped }, leftOut) {
+  const files = leftOut.length > 0 ? `, ${leftOut.length} files left out` : "";
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}${files}`;
 }

@@ -1,5 +1,5 @@
-/** A Jest reporter that leaves the numbers of its run for whoever adds them up. */
-import { appendFileSync } from "node:fs";
+/** A Jest reporter that leaves the numbers of its run, and the time of each kind of test, for whoever sums them up. */
+import { writeFileSync } from "node:fs";
 
 /** Where the reporter leaves its numbers: the environment variable that names a file. */
 export const countsVariable = "TEST_COUNTS_FILE";
@@ -13,7 +13,18 @@ export default class CountReporter {
       // A file that cannot be loaded has no tests to count, and is a failure all the same.
       failed: numFailedTests + numRuntimeErrorTestSuites,
       skipped: numPendingTests + numTodoTests,
+      files: timeByKind(results.testResults),
     };
-    appendFileSync(process.env[countsVariable], `${JSON.stringify(counts)}\n`);
+    writeFileSync(process.env[countsVariable], JSON.stringify(counts));
   }
+}
+
+/** Milliseconds of `test/unit`, `test/integration` and `test/e2e`. */
+function timeByKind(files) {
+  const times = {};
+  for (const { testFilePath, perfStats } of files) {
+    const kind = /[/\\]test[/\\](\w+)[/\\]/.exec(testFilePath)?.[1] ?? "others";
+    times[kind] = (times[kind] ?? 0) + perfStats.runtime;
+  }
+  return times;
 }

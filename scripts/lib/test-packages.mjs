@@ -3,16 +3,23 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./project.mjs";
 
-/** For `ensureInstalled`: each folder of test/e2e/federation/ and test/e2e/deploy/ that has a package-lock.json. */
-export function testPackages() {
-  const folders = ["federation", "deploy"]
-    .map((name) => join(root, "test", "e2e", name))
-    .flatMap((parent) => readdirSync(parent).map((name) => join(parent, name)))
-    .filter((folder) => existsSync(join(folder, "package-lock.json")));
+/**
+ * For `ensureInstalled`: each folder of test/e2e/federation/ and test/e2e/deploy/ that has a package-lock.json.
+ * @param names those folders alone, such as `federation/routers`
+ */
+export function testPackages(names) {
+  const tests = join(root, "test", "e2e");
+  const folders = (names ?? everyFolder(tests)).map((name) => join(tests, name));
   // One of them would download a program after it is installed.
   return {
     folders,
     what: "the packages of the tests of federation and deployment",
     options: ["--ignore-scripts"],
   };
+}
+
+function everyFolder(tests) {
+  return ["federation", "deploy"]
+    .flatMap((parent) => readdirSync(join(tests, parent)).map((name) => join(parent, name)))
+    .filter((name) => existsSync(join(tests, name, "package-lock.json")));
 }

@@ -36,14 +36,21 @@ const tools = [
 ];
 
 /**
- * Where each tool is, as environment variables for whoever starts it: all of them, or those with these titles. Throws
- * a {@link Problem} when one cannot be had.
+ * Where tools are, as environment variables for whoever starts them. Throws a {@link Problem} when one cannot be had,
+ * unless it must not be installed.
+ * @param options.titles all tools when left out
+ * @param options.install whether tools that are missing may be installed
+ * @returns the environment, and the titles of those that are missing and must not be installed
  */
-export async function ensureTools(titles = tools.map(({ title }) => title)) {
+export async function ensureTools({ titles = tools.map(({ title }) => title), install: may = true } = {}) {
   const wanted = tools.filter(({ title }) => titles.includes(title));
   const missing = wanted.filter((tool) => !find(tool));
-  if (missing.length > 0) await install(missing);
-  return Object.fromEntries(wanted.map((tool) => [tool.variable, find(tool) ?? giveUp(tool)]));
+  if (missing.length > 0 && may) await install(missing);
+  const expected = may ? wanted : wanted.filter((tool) => !missing.includes(tool));
+  return {
+    environment: Object.fromEntries(expected.map((tool) => [tool.variable, find(tool) ?? giveUp(tool)])),
+    missing: may ? [] : missing.map(({ title }) => title),
+  };
 }
 
 function find({ title, variable, names, places, folders: versions }) {
@@ -82,7 +89,7 @@ async function install(missing) {
   const packages = missing.map((tool) => tool.debianPackage);
   const asRoot = await rootPrefix();
   if (!existsSync("/usr/bin/apt-get") || !asRoot) return;
-  say(`Installing Debian packages: ${packages.join(", ")}…`);
+  say(`Installing on this machine, with apt-get: ${packages.join(", ")}…`);
   const services = missing.flatMap((tool) => tool.service ?? []);
   const [program, ...args] = [
     ...asRoot,

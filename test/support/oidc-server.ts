@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import { endWithParent } from "./end-with-parent";
-import { freePort } from "./redis-server";
+import { freePort } from "./free-port";
 
 export interface OidcServer extends AsyncDisposable {
   readonly issuer: string;

@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { Client } from "pg";
 import { endWithParent } from "./end-with-parent";
-import { freePort } from "./redis-server";
+import { freePort } from "./free-port";
 
 export interface PostgresServer extends AsyncDisposable {
   readonly url: string;

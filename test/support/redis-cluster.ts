@@ -1,6 +1,7 @@
 /** A real Redis Cluster of three primaries with a replica each. */
 import { ask, fencing, hasReplicas, type RedisGroup } from "./redis-sentinel";
-import { freePort, startRedis, type RedisServer } from "./redis-server";
+import { freePort } from "./free-port";
+import { startRedis, type RedisServer } from "./redis-server";
 import { until } from "./until";
 
 const slots = 16_384;

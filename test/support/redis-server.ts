@@ -1,12 +1,12 @@
 /** A real redis-server of a test's own: free loopback port, no persistence unless told, ended by pid. */
 import { spawn, type ChildProcess } from "node:child_process";
-import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { endWithParent } from "./end-with-parent";
+import { freePort } from "./free-port";
 
 export interface RedisOptions {
   /** More arguments for redis-server. */
@@ -83,25 +83,6 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
     stop,
     [Symbol.asyncDispose]: stop,
   };
-}
-
-/**
- * A port of this machine that nobody listens on. It is below those that systems give to whoever asks for any, so that
- * nobody gets it while the server that it is for is away, and so is the one of a Redis Cluster's bus, 10,000 above.
- */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(11_000, 22_000);
-    const server = createServer().listen(port, "127.0.0.1");
-    const isFree = await once(server, "listening").then(
-      () => true,
-      () => false,
-    );
-    if (!isFree) continue;
-    server.close();
-    await once(server, "close");
-    return port;
-  }
 }
 
 async function untilItAnswers(port: number): Promise<void> {

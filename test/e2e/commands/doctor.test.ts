@@ -19,7 +19,8 @@ import { startOidcServer } from "../../support/oidc-server";
 import { startPostgres, type PostgresServer } from "../../support/postgres-server";
 import { startCluster } from "../../support/redis-cluster";
 import { ask, startSentinel } from "../../support/redis-sentinel";
-import { freePort, startRedis } from "../../support/redis-server";
+import { freePort } from "../../support/free-port";
+import { startRedis } from "../../support/redis-server";
 import { startTcpProxy } from "../../support/tcp-proxy";
 import { announced, Program, runProgram } from "../../support/program";
 

@@ -11,7 +11,7 @@ import { loadConfig } from "../../../src/config";
 import { announced, Program } from "../../support/program";
 import { GraphqlClient } from "../../support/graphql-client";
 import { startPostgres } from "../../support/postgres-server";
-import { freePort } from "../../support/redis-server";
+import { freePort } from "../../support/free-port";
 import { ask } from "../../support/redis-sentinel";
 import { until } from "../../support/until";
 import { unknownVariables } from "./support/gateway-settings";

@@ -12,7 +12,8 @@ import { CreateIdentityDocument, IssueTokenDocument } from "../../../operations/
 import { hashApiKey } from "../../../src/services/access/api-key";
 import { announced, Program, runProgram } from "../../support/program";
 import { GraphqlClient } from "../../support/graphql-client";
-import { freePort, startRedis } from "../../support/redis-server";
+import { freePort } from "../../support/free-port";
+import { startRedis } from "../../support/redis-server";
 import { openToAll, placed, simulateBuild, type Stage } from "./support/image-build";
 import { root, tool } from "./support/tools";
 

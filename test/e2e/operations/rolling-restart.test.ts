@@ -19,7 +19,8 @@ import { openStream } from "../../support/event-stream";
 import { startGatewayProcess, type GatewayProcess } from "../../support/gateway-process";
 import { GraphqlClient } from "../../support/graphql-client";
 import { startLoadBalancer, type LoadBalancer } from "../../support/load-balancer";
-import { freePort, startRedis, type RedisServer } from "../../support/redis-server";
+import { freePort } from "../../support/free-port";
+import { startRedis, type RedisServer } from "../../support/redis-server";
 import { until } from "../../support/until";
 import { developmentKey } from "../../support/world";
 

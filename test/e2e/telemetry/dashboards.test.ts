@@ -23,7 +23,8 @@ import { openStream } from "../../support/event-stream";
 import { startGatewayProcess } from "../../support/gateway-process";
 import { GraphqlClient } from "../../support/graphql-client";
 import { scrape, type Scrape } from "../../support/metrics";
-import { freePort, startRedis } from "../../support/redis-server";
+import { freePort } from "../../support/free-port";
+import { startRedis } from "../../support/redis-server";
 import { until } from "../../support/until";
 import { readPromql } from "./promql";
 

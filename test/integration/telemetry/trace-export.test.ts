@@ -2,7 +2,7 @@
 import { expect, it } from "@jest/globals";
 import { IssueTokenDocument } from "../../../operations/generated/operations";
 import { startTracing } from "../../../src/services/telemetry/tracing";
-import { freePort } from "../../support/redis-server";
+import { freePort } from "../../support/free-port";
 import { until } from "../../support/until";
 import { startWorld, type RunningGateway } from "../../support/world";
 import { startReceiver } from "./otlp-receiver";

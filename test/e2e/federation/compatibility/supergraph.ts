@@ -1,7 +1,7 @@
 /** The rest of the supergraph that the suite asks: its own two subgraphs and a router, each a process. */
 import { join } from "node:path";
 import { ClosingList } from "../../../../src/closing-list";
-import { freePort } from "../../../support/redis-server";
+import { freePort } from "../../../support/free-port";
 import { startProcess } from "../processes";
 import { describeSubgraph } from "../subgraph";
 

@@ -1,0 +1,98 @@
+/** The gateway as a subgraph beside another, for tests of the routers that people use. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ClosingList } from "../../../src/closing-list";
+import { withoutAccessDirectives } from "../../../src/schema/access-directives";
+import { GraphqlClient } from "../../support/graphql-client";
+import { audience, startIssuer } from "../../support/issuer";
+import { startRedis } from "../../support/redis-server";
+import { startTcpProxy } from "../../support/tcp-proxy";
+import { encryptionKeys, startWorld, type World } from "../../support/world";
+import { startProcess, type ReadyProcess } from "./processes";
+import { describeSubgraph, type Subgraph } from "./subgraph";
+
+/** How many users there are: the first is ada. */
+export const count = 20;
+
+export interface TwoSubgraphs {
+  readonly world: World;
+  readonly subgraphs: readonly Subgraph[];
+  /** Of the users, in the order of their profiles. */
+  readonly identityIds: readonly string[];
+  /** What the gateway has sent to Redis since `forget`. */
+  readonly toRedis: { pieces(): readonly string[]; forget(): void };
+  /** What a caller sends: a user's access token, or that of a service that signs in at the issuer and has these rights. */
+  headersOf(subject: string, ...rights: readonly string[]): Promise<{ readonly authorization: string }>;
+  /** Starts a router, a program of this folder, which composes them. */
+  startRouter(program: string, subgraphs?: readonly Subgraph[]): Promise<ReadyProcess>;
+  /** Ends it all, routers too. */
+  close(): Promise<void>;
+}
+
+/** For a router that knows nothing of the directives that say who may call what. */
+export const withoutDirectives = (subgraphs: readonly Subgraph[]): readonly Subgraph[] =>
+  subgraphs.map((each) => ({ ...each, sdl: withoutAccessDirectives(each.sdl) }));
+
+/** Starts both, with users in the one and their profiles in the other. */
+export async function startTwoSubgraphs(): Promise<TwoSubgraphs> {
+  const running = new ClosingList();
+  try {
+    const issuer = running.add(await startIssuer());
+    const redis = running.add(await startRedis());
+    const proxy = running.add(await startTcpProxy(redis.port));
+    let pieces: string[] = [];
+    proxy.onPiece = (piece) => pieces.push(piece.toString("latin1"));
+    const folder = await mkdtemp(join(tmpdir(), "acs-token-gateway-supergraph-"));
+    running.add({ [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) });
+    const headersOf = async (subject: string, ...rights: readonly string[]) => ({
+      authorization: `Bearer ${await issuer.token(subject, { scope: rights.join(" ") })}`,
+    });
+    const world = running.add(
+      await startWorld({
+        environment: {
+          REDIS_URL: `redis://127.0.0.1:${proxy.port}`,
+          // Whose register of gateways would be among the scripts that are counted.
+          STATUS_PAGE: "false",
+          TOKEN_ENCRYPTION_KEYS: encryptionKeys,
+          DIRECTORY_PATH: folder,
+          OIDC_ISSUERS: `${issuer.url} audience=${audience} jwks=${issuer.jwksUrl} rights=identity:read:any`,
+        },
+      }),
+    );
+    const identityIds = await makeUsers(world, new GraphqlClient(world.client.url, await headersOf("ada")));
+    const start = async (program: string, argument: unknown) =>
+      running.add(await startProcess(join(__dirname, program), [JSON.stringify(argument)]));
+    const profiles = await start("profiles.mjs", identityIds);
+    const subgraphs = await Promise.all([
+      describeSubgraph("tokens", world.client.url),
+      describeSubgraph("profiles", String(profiles.told)),
+    ]);
+    return {
+      world,
+      subgraphs,
+      identityIds,
+      toRedis: { pieces: () => pieces, forget: () => void (pieces = []) },
+      headersOf,
+      startRouter: (program, described = subgraphs) => start(program, described),
+      close: () => running[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await running[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function makeUsers(world: World, ada: GraphqlClient): Promise<readonly string[]> {
+  const { viewer } = await ada.data<{ viewer: { identity: { id: string } } }, object>(
+    "{ viewer { identity { id } } }",
+  );
+  const others = Array.from({ length: count - 1 }, async () => {
+    const { createIdentity } = await world.client.data<
+      { createIdentity: { identity: { id: string } } },
+      object
+    >("mutation { createIdentity(input: { scopes: [CHAT] }) { identity { id } } }");
+    return createIdentity.identity.id;
+  });
+  return [viewer.identity.id, ...(await Promise.all(others))];
+}
