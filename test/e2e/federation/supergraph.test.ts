@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import { openStream } from "../../support/event-stream";
 import { GraphqlClient } from "../../support/graphql-client";
 import { until } from "../../support/until";
-import { describeBehind } from "./behind-router";
+import { describeBehind } from "../smoke/behind-router.suite";
 import { startTwoSubgraphs, withoutDirectives, type TwoSubgraphs } from "./two-subgraphs";
 
 describeBehind("@apollo/gateway", "compatibility/apollo-gateway.mjs", withoutDirectives);

@@ -1,9 +1,8 @@
 /** The gateway as a subgraph beside another, for tests of the routers that people use. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ClosingList } from "../../../src/closing-list";
 import { withoutAccessDirectives } from "../../../src/schema/access-directives";
+import { makeDirectoryFolder } from "../../support/directory-folder";
 import { GraphqlClient } from "../../support/graphql-client";
 import { audience, startIssuer } from "../../support/issuer";
 import { startRedis } from "../../support/redis-server";
@@ -43,8 +42,7 @@ export async function startTwoSubgraphs(): Promise<TwoSubgraphs> {
     const proxy = running.add(await startTcpProxy(redis.port));
     let pieces: string[] = [];
     proxy.onPiece = (piece) => pieces.push(piece.toString("latin1"));
-    const folder = await mkdtemp(join(tmpdir(), "acs-token-gateway-supergraph-"));
-    running.add({ [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) });
+    const directory = running.add(await makeDirectoryFolder());
     const headersOf = async (subject: string, ...rights: readonly string[]) => ({
       authorization: `Bearer ${await issuer.token(subject, { scope: rights.join(" ") })}`,
     });
@@ -55,7 +53,7 @@ export async function startTwoSubgraphs(): Promise<TwoSubgraphs> {
           // Whose register of gateways would be among the scripts that are counted.
           STATUS_PAGE: "false",
           TOKEN_ENCRYPTION_KEYS: encryptionKeys,
-          DIRECTORY_PATH: folder,
+          DIRECTORY_PATH: directory.path,
           OIDC_ISSUERS: `${issuer.url} audience=${audience} jwks=${issuer.jwksUrl} rights=identity:read:any`,
         },
       }),

@@ -1,13 +1,12 @@
 /** The table of docs/access.md, cell by cell, against a running gateway. */
 import { randomBytes, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { hashApiKey } from "../../../src/services/access/api-key";
 import { allRights, type Right } from "../../../src/services/access/rights";
 import { openStream } from "../../support/event-stream";
+import { makeDirectoryFolder, type DirectoryFolder } from "../../support/directory-folder";
 import { GraphqlClient, type GraphqlAnswer } from "../../support/graphql-client";
 import { audience, startIssuer, type Issuer } from "../../support/issuer";
 import { startWorld, type RunningGateway, type World } from "../../support/world";
@@ -78,7 +77,7 @@ let world: World;
 let gateway: RunningGateway;
 let production: RunningGateway;
 let issuer: Issuer;
-let folder: string;
+let directory: DirectoryFolder;
 let ownId = "";
 const keys = new Map<string, string>();
 const name = (kind: "with" | "without", given: readonly Right[]) =>
@@ -86,7 +85,7 @@ const name = (kind: "with" | "without", given: readonly Right[]) =>
 
 beforeAll(async () => {
   issuer = await startIssuer();
-  folder = await mkdtemp(join(tmpdir(), "acs-token-gateway-access-"));
+  directory = await makeDirectoryFolder();
   const rightsOf = rows.map(({ cells }) => rightsIn(cells[7]!));
   const entries = rightsOf
     .filter((given) => given.length > 0)
@@ -105,7 +104,7 @@ beforeAll(async () => {
   };
   // Production refuses the keys that the emulator publishes, and http.
   world = await startWorld({
-    environment: { ...common, DIRECTORY_PATH: folder },
+    environment: { ...common, DIRECTORY_PATH: directory.path },
     emulator: { resources: [{ id: randomUUID(), primaryKey, secondaryKey }], tls: true },
   });
   gateway = world.gateways[0]!;
@@ -123,7 +122,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
   await issuer[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true, force: true });
+  await directory[Symbol.asyncDispose]();
 });
 
 function entry(called: string, given: readonly Right[]): string {

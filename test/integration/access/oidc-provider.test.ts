@@ -1,25 +1,24 @@
 /** Users of a real OpenID Connect server: from signing in to tokens of their own, through rotations and outages. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CommunicationIdentityClient } from "@azure/communication-identity";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
+import { makeDirectoryFolder, type DirectoryFolder } from "../../support/directory-folder";
 import { GraphqlClient } from "../../support/graphql-client";
 import { startOidcServer, type OidcServer } from "../../support/oidc-server";
 import { startWorld, type RunningGateway, type World } from "../../support/world";
 
 let world: World;
 let server: OidcServer;
-let folder: string;
+let directory: DirectoryFolder;
 let gateway: RunningGateway;
 
 beforeAll(async () => {
   server = await startOidcServer();
-  folder = await mkdtemp(join(tmpdir(), "acs-token-gateway-users-"));
+  directory = await makeDirectoryFolder();
   world = await startWorld({
     environment: {
       OIDC_ISSUERS: `${server.issuer} audience=api://gateway guests=role:guest rights=identity:create`,
-      DIRECTORY_PATH: folder,
+      DIRECTORY_PATH: directory.path,
     },
   });
   gateway = world.gateways[0]!;
@@ -27,7 +26,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
   await server[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true, force: true });
+  await directory[Symbol.asyncDispose]();
 });
 
 const as = (token: string, url = gateway.url) => new GraphqlClient(url, { authorization: `Bearer ${token}` });
@@ -186,7 +185,7 @@ it("goes on when the issuer is away; who has never heard of it says that it is t
   const id = await identityOf(as(token));
   await server.stop();
   expect(await identityOf(as(token))).toBe(id);
-  const newcomer = await world.addGateway({ DIRECTORY_PATH: join(folder, "newcomer") });
+  const newcomer = await world.addGateway({ DIRECTORY_PATH: join(directory.path, "newcomer") });
   expect(await as(token, newcomer.url).error(viewer)).toMatchObject({
     status: 503,
     extensions: { code: "ISSUER_UNAVAILABLE", retryAfterSeconds: 5 },

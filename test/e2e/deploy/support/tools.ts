@@ -1,4 +1,4 @@
-/** The packages of test/e2e/deploy/tools/, which `npm test` installs: not the project's own, because only these tests need them. */
+/** The packages of test/e2e/deploy/tools/, which `npm run test:e2e` installs: not the project's own, because only these tests need them. */
 import { createRequire } from "node:module";
 import { join } from "node:path";
 

@@ -1,8 +1,8 @@
 /** What must hold behind every router that composes the gateway with another subgraph. */
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { GraphqlClient } from "../../support/graphql-client";
-import type { Subgraph } from "./subgraph";
-import { count, startTwoSubgraphs, type TwoSubgraphs } from "./two-subgraphs";
+import type { Subgraph } from "../federation/subgraph";
+import { count, startTwoSubgraphs, type TwoSubgraphs } from "../federation/two-subgraphs";
 
 const profiles = "{ profiles { name identity { id cachedTokens { scopes } } } }";
 
