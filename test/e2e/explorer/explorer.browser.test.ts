@@ -5,12 +5,9 @@ import type { Browser, Page } from "playwright-core";
 import { findChromium, launchChromium, openPage, until } from "../../support/browser";
 import { until as eventually } from "../../support/until";
 import { developmentKey, startWorld, type World } from "../../support/world";
+import { runOperation, showExplorer, showsAnswer, type Answer } from "./explorer-page";
 
 const screenshots = join(__dirname, "..", "..", "..", ".cache", "screenshots");
-
-interface Answer {
-  readonly data: Record<string, { identity: { id: string }; accessToken: { token: string } }>;
-}
 
 /** A promise to be resolved from outside. */
 function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
@@ -35,36 +32,8 @@ describe("the explorer in Chromium", () => {
     await world[Symbol.asyncDispose]();
   });
 
-  /** Opens the explorer and waits until its editors are there and have coloured the first operation. */
-  async function show(page: Page): Promise<void> {
-    await page.goto(`${origin}/explorer`);
-    await until(
-      page,
-      `new Set([...document.querySelectorAll(".graphiql-query-editor .view-line span span")]
-        .map((span) => getComputedStyle(span).color)).size > 3`,
-    );
-  }
-
-  /** Clicks Run and resolves with the gateway's answer. */
-  async function run(page: Page): Promise<Answer> {
-    const answered = page.waitForResponse(
-      (response) =>
-        response.url() === `${origin}/graphql` &&
-        !response.request().postData()?.includes("IntrospectionQuery"),
-    );
-    await page.getByRole("button", { name: /^Execute query/ }).click();
-    return (await (await answered).json()) as Answer;
-  }
-
-  /** Waits until the answer's pane shows `text`. The editor breaks lines and keeps them in no order. */
-  async function shown(page: Page, text: string): Promise<void> {
-    await until(
-      page,
-      `[...document.querySelectorAll(".graphiql-response .view-line")]
-        .sort((one, other) => parseFloat(one.style.top) - parseFloat(other.style.top))
-        .map((line) => line.textContent).join("").replace(/\\s/g, "").includes(${JSON.stringify(text)})`,
-    );
-  }
+  const show = (page: Page) => showExplorer(page, origin);
+  const run = (page: Page) => runOperation(page, origin);
 
   it.each(["light", "dark"] as const)(
     "issues a token at the first click on Run, needing nothing from the network (%s)",
@@ -76,8 +45,8 @@ describe("the explorer in Chromium", () => {
 
       const { identity, accessToken } = (await run(page)).data.createIdentity!;
       expect(accessToken.token).toMatch(/^eyJ/);
-      await shown(page, `"id":"${identity.id}"`);
-      await shown(page, `"token":"${accessToken.token}"`);
+      await showsAnswer(page, `"id":"${identity.id}"`);
+      await showsAnswer(page, `"token":"${accessToken.token}"`);
       await page.screenshot({ path: join(screenshots, `explorer-${colorScheme}.png`) });
 
       expect(await page.title()).toBe("ACS Token Gateway explorer");
@@ -107,7 +76,7 @@ describe("the explorer in Chromium", () => {
     await filled(page, first.identity.id);
     const next = (await run(page)).data.issueToken!;
     expect(next.identity.id).toBe(first.identity.id);
-    await shown(page, `"token":"${next.accessToken.token}"`);
+    await showsAnswer(page, `"token":"${next.accessToken.token}"`);
     await page.screenshot({ path: join(screenshots, "explorer-next-operation.png") });
     expect(await page.locator(".squiggly-error").count()).toBe(0);
     expect(complaints).toEqual([]);
@@ -123,7 +92,7 @@ describe("the explorer in Chromium", () => {
     await page.getByRole("button", { name: /^Execute query/ }).click();
     await page.getByRole("button", { name: /^Stop query/ }).waitFor();
     const revoke = `mutation { revokeTokens(input: { identityId: "${identity.id}" }) { effectiveBy } }`;
-    const told = shown(page, '"cause":"REVOKED"');
+    const told = showsAnswer(page, '"cause":"REVOKED"');
     // The button does not tell when the stream is open.
     let over = false;
     await Promise.all([
@@ -196,7 +165,7 @@ describe("the explorer in Chromium", () => {
     expect(await page.evaluate<boolean>(focused)).toBe(true);
     await page.keyboard.press("Enter");
     const { data } = (await (await answered).json()) as Answer;
-    await shown(page, `"token":"${data.createIdentity!.accessToken.token}"`);
+    await showsAnswer(page, `"token":"${data.createIdentity!.accessToken.token}"`);
   }, 60_000);
 
   it("leaves neither keys nor tokens nor variables in the browser's storage", async () => {

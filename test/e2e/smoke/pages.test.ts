@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import type { Browser } from "playwright-core";
 import { launchChromium, openPage, until } from "../../support/browser";
 import { startWorld, type World } from "../../support/world";
+import { runOperation, showExplorer, showsAnswer } from "../explorer/explorer-page";
 
 let world: World;
 let browser: Browser;
@@ -21,14 +22,10 @@ afterAll(async () => {
 it("issues a token in the explorer at the first click on Run", async () => {
   await using opened = await openPage(browser, origin);
   const { page, complaints, strayRequests } = opened;
-  await page.goto(`${origin}/explorer`);
-  await page.getByRole("button", { name: /^Execute query/ }).click();
-  await until(
-    page,
-    `/"token":\\s*"eyJ/.test(document.querySelector(".graphiql-response").innerText)`,
-    30_000,
-  );
-  expect(world.emulator.counts.snapshot().operations.createIdentity?.worked).toBe(1);
+  await showExplorer(page, origin);
+  const { accessToken } = (await runOperation(page, origin)).data.createIdentity!;
+  expect(world.emulator.introspect(accessToken.token)).toMatchObject({ active: true });
+  await showsAnswer(page, `"token":"${accessToken.token}"`);
   expect({ complaints, strayRequests }).toEqual({ complaints: [], strayRequests: [] });
 }, 60_000);
 
