@@ -17,13 +17,15 @@ module.exports = {
   testMatch: ["**/*.test.ts"],
   transform: {
     "^.+\\.ts$": ["@swc/jest", swc],
-    // jose ships ES modules only; the OTLP exporter loads node:http by a dynamic import, which Jest cannot do by itself.
-    "node_modules/(jose|@opentelemetry/otlp-exporter-base)/.+\\.js$": [
+    // jose ships ES modules only; the OTLP exporter and PGlite use dynamic imports, which Jest cannot do by itself.
+    "node_modules/(jose|@opentelemetry/otlp-exporter-base|@electric-sql/pglite)/.+\\.c?js$": [
       "@swc/jest",
       { ...swc, jsc: { target: "es2022" } },
     ],
   },
-  transformIgnorePatterns: ["/node_modules/(?!jose/|@opentelemetry/otlp-exporter-base/)"],
+  transformIgnorePatterns: [
+    "/node_modules/(?!jose/|@opentelemetry/otlp-exporter-base/|@electric-sql/pglite/)",
+  ],
   testSequencer: "<rootDir>/scripts/lib/long-first-sequencer.mjs",
   setupFiles: ["<rootDir>/test/support/environment.ts"],
   testTimeout: 20_000,

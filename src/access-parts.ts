@@ -107,7 +107,6 @@ export async function openDirectory({
 }: Surroundings): Promise<IdentityDirectory | undefined> {
   if (!config.directory) return undefined;
   const { databaseUrl: url, path } = config.directory;
-  if (url === undefined && config.redis) events.directoryNotShared();
   const database =
     url === undefined
       ? new EmbeddedDatabase(path)

@@ -2,7 +2,7 @@
 import { createSecretKey, randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import type { z } from "zod";
-import { contradictions } from "./config/contradictions";
+import { contradictions, needsDirectory } from "./config/contradictions";
 import { isLoopback } from "./config/acs-resources";
 import { toTracing } from "./config/tracing";
 import { rulesOf, trimmed, type Environment } from "./config/environment";
@@ -271,9 +271,7 @@ export function developmentApiKey(key: string): ApiKey {
 
 /** Users whose issuer does not say which identity is theirs need a directory; who names a place for one wants it. */
 function toDirectory(v: Variables): Config["directory"] {
-  const wanted = v.DATABASE_URL !== undefined || v.DIRECTORY_PATH !== undefined;
-  const needed = v.OIDC_ISSUERS?.some(({ identityClaim }) => identityClaim === undefined) ?? false;
-  if (!wanted && !needed) return undefined;
+  if (!needsDirectory(v)) return undefined;
   const path = v.DIRECTORY_PATH ?? resolve(".acs-token-gateway");
   return { databaseUrl: v.DATABASE_URL, path, maxDevices: v.MAX_DEVICES };
 }

@@ -1,12 +1,10 @@
 /** The directory of identities: PostgreSQL or the embedded database's folder. */
+import { access, constants, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Config } from "../../src/config";
 import { systemClock } from "../../src/services/clock";
-import {
-  probeFolder,
-  probePostgres,
-  type FolderSight,
-  type PostgresSight,
-} from "../../src/services/identities/directory/directory-probe";
+import { isLocked } from "../../src/services/identities/directory/folder-lock";
+import { probePostgres, type PostgresSight } from "../../src/services/identities/directory/postgres-probe";
 import { reasonOf } from "../../src/services/redis/reason-of";
 import { connectionTrouble, Findings, judgeClock, type Check } from "./finding";
 
@@ -14,7 +12,7 @@ import { connectionTrouble, Findings, judgeClock, type Check } from "./finding";
 export function directoryChecks({ directory }: Config, production: boolean, timeoutMs: number): Check[] {
   if (!directory) return [];
   const { databaseUrl, path } = directory;
-  if (databaseUrl === undefined) return [{ part: "directory", run: () => folder(path, production) }];
+  if (databaseUrl === undefined) return [{ part: "directory", run: () => folder(path) }];
   const run = async () => {
     const findings = new Findings("directory");
     const { hostname, port } = new URL(databaseUrl);
@@ -129,43 +127,32 @@ function judge(
   });
 }
 
-async function folder(path: string, production: boolean) {
+async function folder(path: string) {
   const findings = new Findings("directory");
-  const seen = await probeFolder(path);
-  judgeFolder(findings, seen, path, production);
-  return findings.all;
-}
-
-function judgeFolder(findings: Findings, seen: FolderSight, path: string, production: boolean): void {
-  if (seen.refusal !== undefined) {
+  try {
+    await access(await nearestExisting(path), constants.W_OK | constants.X_OK);
+    findings.ok("folder", `${path} can be written to.`);
+  } catch (error) {
     findings.problem(
       "folder",
-      `${path} cannot be written to (${seen.refusal}).`,
+      `${path} cannot be written to (${reasonOf(error)}).`,
       "Give this user the folder, or set DIRECTORY_PATH.",
     );
-  } else findings.ok("folder", `${path} can be written to.`);
-  if (seen.held) {
+  }
+  if (await isLocked(path)) {
     findings.warning(
       "lock",
       "A gateway uses the folder now.",
       "Nothing, if it is the one that you mean; a second one needs a DIRECTORY_PATH of its own.",
     );
   } else findings.ok("lock", "No gateway uses the folder now.");
-  if (seen.passing !== undefined && production) {
-    findings.warning(
-      "volume",
-      `${path} is on ${seen.passing}, which is gone with the container: all users would lose their chats.`,
-      "Mount a volume there.",
-    );
-  }
-  const free = seen.freeBytes ?? Infinity;
-  if (free < 512 * 1_048_576) {
-    findings.warning(
-      "space",
-      `The volume has ${Math.round(free / 1_048_576)} MiB left.`,
-      "Make room: the database takes some 50 MiB at first.",
-    );
-  }
+  return findings.all;
+}
+
+/** The folder, or the one that it would be made in. */
+async function nearestExisting(path: string): Promise<string> {
+  const found = await stat(path).catch(() => undefined);
+  return found || dirname(path) === path ? path : nearestExisting(dirname(path));
 }
 
 function isHere(host: string): boolean {

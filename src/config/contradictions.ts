@@ -118,5 +118,19 @@ function productionProblems(v: Variables): string[] {
       "TOKEN_ENCRYPTION_KEYS or TOKEN_ENCRYPTION_KEYS_FILE must be set in production with REDIS_URL: `acs-token-gateway keys new-encryption-key` makes one.",
     );
   }
+  if (needsDirectory(v) && v.DATABASE_URL === undefined && v.REPLICAS !== 1) {
+    problems.push(
+      "DATABASE_URL must be set in production for users' identities, unless each of OIDC_ISSUERS has an identity-claim, or REPLICAS=1 says that this gateway is the only one.",
+    );
+  }
   return problems;
+}
+
+/** Whether some identities are in a directory: users' whose issuer does not name them, or those that a folder is given for. */
+export function needsDirectory({ OIDC_ISSUERS, DATABASE_URL, DIRECTORY_PATH }: Variables): boolean {
+  return (
+    DATABASE_URL !== undefined ||
+    DIRECTORY_PATH !== undefined ||
+    (OIDC_ISSUERS?.some(({ identityClaim }) => identityClaim === undefined) ?? false)
+  );
 }

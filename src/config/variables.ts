@@ -85,7 +85,7 @@ export const variables = z.object({
   REPLICAS: wholeNumber(1, 1_000)
     .default(3)
     .describe(
-      "how many gateways share the resources, 1 to 1000: while Redis is away each keeps to its share of the limits",
+      "how many gateways share the resources, 1 to 1000: while Redis is away each keeps to its share of the limits. 1 says that this gateway is the only one",
     ),
   REDIS_URL: redisUrl
     .optional()
@@ -146,7 +146,9 @@ export const variables = z.object({
     ),
   DIRECTORY_PATH: path
     .optional()
-    .describe("the folder of the embedded directory, which one gateway has to itself"),
+    .describe(
+      "the folder of the embedded directory, which one gateway has to itself; in production only with `REPLICAS=1`",
+    ),
   MAX_DEVICES: wholeNumber(0, 1_000)
     .default(10)
     .describe("identities that a user may have beside his own, one for each device label, 0 to 1000"),

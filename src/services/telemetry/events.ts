@@ -102,8 +102,6 @@ export interface Events {
   readonly tlsRejected: (reason: string) => void;
   /** A request says that it came through a proxy, and no proxy is trusted; once per process. */
   readonly proxyNotTrusted: () => void;
-  /** The directory is in this process's folder, though its cache is shared. */
-  readonly directoryNotShared: () => void;
   /** An issuer's public keys were fetched and are others than before: their ids. */
   readonly issuerKeysChanged: (event: { issuer: string; keyIds: readonly string[] }) => void;
   /** An issuer could not be asked for its keys; those there are stay in use for a day. */
@@ -233,11 +231,6 @@ export function createEvents(log: Logger): Events {
     proxyNotTrusted: () => {
       log.warn(
         "requests come through a proxy (x-forwarded-for), but TRUSTED_PROXIES names none: limits count the proxy's address",
-      );
-    },
-    directoryNotShared: () => {
-      log.warn(
-        "the directory of users' identities is in this process's own folder: with REDIS_URL and without DATABASE_URL this must be the only gateway",
       );
     },
     issuerKeysChanged: (event) => {

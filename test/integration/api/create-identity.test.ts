@@ -83,6 +83,11 @@ it("deletes the identity of an answer that a later mutation of the same document
   await everyOrphanIsGone();
 });
 
+it("loads no database engine for a gateway without an embedded directory", () => {
+  expect(Object.keys(require.cache).filter((file) => file.includes("/@electric-sql/"))).toEqual([]);
+  expect(Object.keys(require.cache).filter((file) => file.endsWith("/src/gateway.ts"))).toHaveLength(1);
+});
+
 it("keeps every identity of a document that makes several", async () => {
   const { data } = await world.client.send<Record<string, { identity: { id: string } }>>(
     `mutation { a: createIdentity { identity { id } } b: createIdentity { identity { id } } }`,

@@ -55,7 +55,7 @@ export function describeDirectory(name: string, start: () => Promise<TestDatabas
       await Promise.all(directories.map((directory) => directory.open()));
       replicas = await Promise.all([1, 2, 3].map(() => startReplica(emulator, { deadlineMs: 5_000 })));
       closing.push(...replicas);
-    }, 30_000);
+    }, 120_000);
     afterAll(async () => {
       for (const part of closing.reverse()) await part[Symbol.asyncDispose]();
     });

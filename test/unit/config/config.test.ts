@@ -365,6 +365,16 @@ describe("in production", () => {
       { ACS_CONNECTION_STRING: "endpoint=http://127.0.0.1:4010/;accesskey=c2VjcmV0" },
       "must have an https endpoint in production",
     ],
+    ...[
+      { OIDC_ISSUERS: "https://login.example.com audience=a" },
+      {
+        OIDC_ISSUERS: "https://a.example.com audience=a identity-claim=acs, https://b.example.com audience=b",
+      },
+      { DIRECTORY_PATH: "/var/lib/directory" },
+    ].map((environment): [Environment, string] => [
+      environment,
+      "DATABASE_URL must be set in production for users' identities",
+    ]),
     ...[developmentAccessKey, developmentSecondaryKey].map((accessKey): [Environment, string] => [
       { ACS_CONNECTION_STRING: `endpoint=https://contoso.communication.azure.com/;accesskey=${accessKey}` },
       "has the emulator's published access key",
@@ -381,6 +391,19 @@ describe("in production", () => {
     expect(problems).toHaveLength(1);
     expect(problems[0]).toContain(problem);
   });
+
+  it.each([
+    ["PostgreSQL", { DATABASE_URL: "postgres://user:password@db:5432/gateway" }, true],
+    ["the issuer", { OIDC_ISSUERS: "https://login.example.com audience=a identity-claim=acs" }, false],
+    ["the only gateway", { REPLICAS: "1" }, true],
+  ] as [string, Environment, boolean][])(
+    "lets %s keep users' identities",
+    (_who, environment, inDirectory) => {
+      const users = { ...production, OIDC_ISSUERS: "https://login.example.com audience=a" };
+      const { directory } = loadConfig({ ...users, ...environment });
+      expect(directory !== undefined).toBe(inDirectory);
+    },
+  );
 });
 
 it("shows the configuration in effect without its secrets", () => {

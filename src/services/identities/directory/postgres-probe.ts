@@ -1,10 +1,6 @@
-/** Looks at the database of the directory of identities without changing it: a server's, or a folder's. */
-import { access, constants, stat, statfs } from "node:fs/promises";
-import { dirname, join } from "node:path";
+/** Looks at the PostgreSQL server of the directory of identities without changing it. */
 import { Client } from "pg";
 import type { Clock } from "../../clock";
-import { reasonOf } from "../../redis/reason-of";
-import { isHeld } from "./directory-lock";
 import { latestVersion } from "./migrations";
 
 /** What was seen of a PostgreSQL server. */
@@ -84,45 +80,4 @@ export async function probePostgres(url: string, timeoutMs: number, clock: Clock
     // A server that hangs answers no farewell either.
     void client.end().catch(() => undefined);
   }
-}
-
-/** What was seen of an embedded database's folder. */
-export interface FolderSight {
-  /** Why it cannot be written to, as a short code. */
-  readonly refusal: string | undefined;
-  /** A gateway is using it now. */
-  readonly held: boolean;
-  /** What is written there is gone with the machine, or the container. */
-  readonly passing: "tmpfs" | "overlay" | undefined;
-  readonly freeBytes: number | undefined;
-}
-
-/** Linux's numbers of file systems that do not last (`statfs(2)`). */
-const passingKinds = new Map<number, FolderSight["passing"]>([
-  [0x01021994, "tmpfs"],
-  [0x794c7630, "overlay"],
-]);
-
-/** Looks at a folder, or at the one that it would be made in. */
-export async function probeFolder(path: string): Promise<FolderSight> {
-  const existing = await nearest(path);
-  const [refusal, held, volume] = await Promise.all([
-    access(existing, constants.W_OK | constants.X_OK).then(
-      () => undefined,
-      (error: unknown) => reasonOf(error),
-    ),
-    isHeld(join(path, "lock")),
-    statfs(existing).catch(() => undefined),
-  ]);
-  return {
-    refusal,
-    held,
-    passing: volume && passingKinds.get(volume.type),
-    freeBytes: volume && volume.bavail * volume.bsize,
-  };
-}
-
-async function nearest(path: string): Promise<string> {
-  const found = await stat(path).catch(() => undefined);
-  return found || dirname(path) === path ? path : nearest(dirname(path));
 }
