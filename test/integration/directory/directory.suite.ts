@@ -195,7 +195,7 @@ export function describeDirectory(name: string, start: () => Promise<TestDatabas
     it("reports, once, a gateway that died between its claim and the entry, and the user's next login works", async () => {
       const [returns, staysAway] = [someone(), someone()];
       for (const owner of [returns, staysAway]) {
-        expect(await directories[0]!.claim(owner, "of a dead gateway", 30)).toBe(true);
+        expect(await directories[0]!.claim(owner, "of a dead gateway", 30)).toBe("claimed");
       }
       // The first user's claim is taken over, the second one's is found by the worker.
       const identityId = await usersOf(1).identityOf(returns, {}, {});
@@ -215,7 +215,7 @@ export function describeDirectory(name: string, start: () => Promise<TestDatabas
 
     it("leaves a claim alone that has not expired for as long as it takes to be sure", async () => {
       const owner = someone();
-      expect(await directories[0]!.claim(owner, "slow", 0)).toBe(true);
+      expect(await directories[0]!.claim(owner, "slow", 0)).toBe("claimed");
       await directories[1]!.removeExpiredClaims(10, 60_000);
       expect(expiredClaims).toEqual([]);
       await directories[1]!.removeExpiredClaims(10, 0);
