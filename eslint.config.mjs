@@ -16,10 +16,8 @@ const doors = [
   },
   {
     name: "@azure/communication-identity",
-    file: "src/services/azure/acs-identity-provider.ts",
-    probe: "src/services/azure/acs-probe.ts",
-    message:
-      "Only src/services/azure/acs-identity-provider.ts speaks to Azure, and acs-probe.ts for the doctor.",
+    file: "src/services/azure/acs-client.ts",
+    message: "Only src/services/azure/acs-client.ts builds the SDK's client.",
   },
   {
     name: "@azure/identity",
@@ -117,8 +115,7 @@ const inServices = [
 
 /** They own their agents, and make no request of their own with them. */
 const withOwnConnections = new Set([
-  "src/services/azure/acs-identity-provider.ts",
-  "src/services/azure/acs-probe.ts",
+  "src/services/azure/acs-client.ts",
   "src/services/telemetry/span-outlet.ts",
 ]);
 const inAzureRoom = inServices.filter((wall) => wall !== walls.http);

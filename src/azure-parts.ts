@@ -3,8 +3,8 @@ import type { Config } from "./config";
 import { AcsIdentityProvider } from "./services/azure/acs-identity-provider";
 import { defaultAzureCredential } from "./services/azure/entra-credential";
 import type { ProcessProvider } from "./services/azure/identity-provider";
+import type { RateLimits } from "./services/azure/rate-limiter";
 import { ResourceRouter } from "./services/azure/resource-router";
-import { UpstreamBudget, type BudgetOptions } from "./services/azure/upstream-budget";
 import type { Clock } from "./services/clock";
 import type { RedisConnection } from "./services/redis/redis-connection";
 import type { Events } from "./services/telemetry/events";
@@ -15,7 +15,7 @@ export async function identityProvider(
   redis: RedisConnection | undefined,
   clock: Clock,
   events: Events,
-  onScale: Partial<BudgetOptions> = {},
+  onScale: Partial<RateLimits> = {},
   random?: () => number,
 ): Promise<ProcessProvider> {
   const entra = resources.some(({ accessKey }) => accessKey === undefined)
@@ -24,13 +24,13 @@ export async function identityProvider(
   const routed = resources.map(({ endpoint, accessKey, resourceId, weight, issuances, throughProxy }) => {
     const credential = entra && accessKey === undefined ? entra : { accessKey: accessKey ?? "" };
     const name = new URL(endpoint).host;
-    const limits = new UpstreamBudget({ issuances, ...budget, resource: name, ...onScale }, redis, events);
+    const limits = { issuances, ...budget, resource: name, ...onScale };
     const options = { endpoint, credential, resourceId, throughProxy, deadlineMs, maxSockets };
     return {
       name,
       resourceId: resourceId ?? "",
       weight,
-      provider: new AcsIdentityProvider(options, clock, events, limits),
+      provider: new AcsIdentityProvider(options, clock, events, limits, redis),
     };
   });
   const [only] = routed;

@@ -7,7 +7,7 @@ import { isLoopback } from "./config/acs-resources";
 import { toTracing } from "./config/tracing";
 import { rulesOf, trimmed, type Environment } from "./config/environment";
 import { unknownVariables, variables, type Variables } from "./config/variables";
-import type { BudgetOptions } from "./services/azure/upstream-budget";
+import type { RateLimits } from "./services/azure/rate-limiter";
 import { limitWindowMs } from "./services/azure/upstream-operation";
 import { hashApiKey, type ApiKey } from "./services/access/api-key";
 import type { OidcIssuer } from "./services/access/oidc-issuer";
@@ -70,7 +70,7 @@ export interface Config {
     /** To each resource. */
     readonly maxSockets: number;
     /** Of each resource, beside its own limit. */
-    readonly budget: Omit<BudgetOptions, "issuances">;
+    readonly budget: Omit<RateLimits, "issuances">;
   };
   readonly redis:
     | {

@@ -29,7 +29,7 @@ import { readOperationList, type OperationList } from "./server/operation-list";
 import type { CallerAuthenticator } from "./services/access/caller-authenticator";
 import type { KeyTimings } from "./services/access/issuer-keys";
 import type { ProcessProvider } from "./services/azure/identity-provider";
-import type { BudgetOptions } from "./services/azure/upstream-budget";
+import type { RateLimits } from "./services/azure/rate-limiter";
 import { systemClock, type Clock } from "./services/clock";
 import type { UserIdentities } from "./services/identities/directory/user-identities";
 import { IdentityLifecycle } from "./services/identities/identity-lifecycle";
@@ -55,7 +55,7 @@ import { startTelemetry, type OwnTelemetry } from "./telemetry-parts";
 export interface Parts extends OwnTelemetry, OwnAnswering {
   readonly clock: Clock;
   /** Azure's limits on a smaller scale. */
-  readonly budget: Partial<BudgetOptions>;
+  readonly budget: Partial<RateLimits>;
   /** Where among several resources the first new identity is made. */
   readonly random: () => number;
   /** How soon identities that no caller received are deleted. */

@@ -13,6 +13,7 @@ export interface Allowed {
   readonly scopes?: string | undefined;
   readonly expires?: string | undefined;
   readonly requestsPerMinute?: string | undefined;
+  readonly issuancesPerMinute?: string | undefined;
 }
 
 /** A new key, which is stored nowhere, and the entry that lets it in. */
@@ -33,6 +34,7 @@ export function makeApiKey(name: string, allowed: Allowed): NewApiKey {
     ...field("scopes", allowed.scopes),
     ...field("expires", allowed.expires),
     ...field("requests-per-minute", allowed.requestsPerMinute),
+    ...field("issuances-per-minute", allowed.issuancesPerMinute),
   ].join(" ");
   const { problem } = parseApiKeys(entry);
   if (problem !== undefined) throw new StartupError(`An API key ${problem}.`);
@@ -95,6 +97,7 @@ export function rotated(
     rights: values(newest, "rights") ?? "",
     scopes: values(newest, "scopes"),
     requestsPerMinute: value("requests-per-minute"),
+    issuancesPerMinute: value("issuances-per-minute"),
     expires,
   });
   return { text: withEntry(changed, made.entry), made, until, old, dropped };

@@ -17,6 +17,7 @@ export interface NewApiKeyOptions {
   readonly scopes?: string;
   readonly expires?: string;
   readonly requestsPerMinute?: string;
+  readonly issuancesPerMinute?: string;
   readonly file?: string;
 }
 
@@ -175,7 +176,7 @@ function inVariable<T>(name: string, meaning: Meaning<T>): T {
   throw new StartupError(`${name} ${meaning.problem}.`);
 }
 
-function apiKeyRow({ name, hash, rights, scopes, expiresAt, requestsPerMinute }: ApiKey) {
+function apiKeyRow({ name, hash, rights, scopes, expiresAt, requestsPerMinute, issuancesPerMinute }: ApiKey) {
   const expired = expiresAt !== undefined && expiresAt <= systemClock.now();
   return {
     name,
@@ -185,6 +186,7 @@ function apiKeyRow({ name, hash, rights, scopes, expiresAt, requestsPerMinute }:
     expires:
       expiresAt === undefined ? "never" : `${new Date(expiresAt).toISOString()}${expired ? " (over)" : ""}`,
     "requests per minute": requestsPerMinute === undefined ? "as all" : String(requestsPerMinute),
+    "issuances per minute": issuancesPerMinute === undefined ? "as all" : String(issuancesPerMinute),
   };
 }
 

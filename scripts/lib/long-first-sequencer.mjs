@@ -3,21 +3,15 @@ import Sequencer from "@jest/test-sequencer";
 
 /** Those that take a quarter of a minute or longer, the longest first. Jest itself knows that of earlier runs only. */
 const long = [
-  "smoke/",
   "history/history",
   "deploy/image",
   "commands/scripts",
   "explorer/explorer.browser",
   "package/package",
   "examples/languages",
+  "identities/orphans",
   "package/release",
   "federation/",
-  "azure/several-resources",
-  "azure/upstream-budget",
-  "access/limits",
-  "api/redis-away",
-  "emulator/main",
-  "commands/keys",
 ];
 
 export default class LongFirstSequencer extends Sequencer {

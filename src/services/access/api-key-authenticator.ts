@@ -42,6 +42,7 @@ export class ApiKeyAuthenticator {
       user: undefined,
       validUntil: key.expiresAt,
       requestsPerMinute: key.requestsPerMinute,
+      issuancesPerMinute: key.issuancesPerMinute,
     };
     this.callers.set(key, caller);
     return caller;

@@ -18,6 +18,8 @@ export interface ApiKey {
   readonly expiresAt?: number | undefined;
   /** Instead of the limit for callers in general. */
   readonly requestsPerMinute?: number | undefined;
+  /** Calls to ACS that it may cause in a minute; undefined: as many as ACS allows. */
+  readonly issuancesPerMinute?: number | undefined;
 }
 
 /** SHA-256 of an API key as it was sent. */
@@ -27,10 +29,10 @@ export function hashApiKey(key: string): Buffer {
 
 const form =
   "must be <name>:<SHA-256 of the key in hex> rights=<right>+<right>…, several separated by commas";
-const fieldNames = ["rights", "scopes", "expires", "requests-per-minute"] as const;
+const fieldNames = ["rights", "scopes", "expires", "requests-per-minute", "issuances-per-minute"] as const;
 
 /**
- * Reads `<name>:<hash> rights=… [scopes=…] [expires=…] [requests-per-minute=…]`, several separated by commas or
+ * Reads `<name>:<hash> rights=… [scopes=…] [expires=…] [requests-per-minute=…] [issuances-per-minute=…]`, several separated by commas or
  * newlines. Several keys may have one name, so that a service can change its key without a gap. At least one.
  */
 export function parseApiKeys(text: string): Meaning<readonly ApiKey[]> {
@@ -53,6 +55,7 @@ export function parseApiKeys(text: string): Meaning<readonly ApiKey[]> {
         scopes: words(entry, "scopes", tokenScopes, name) ?? tokenScopes,
         expiresAt: instant(single(entry, "expires", name), name),
         requestsPerMinute: number(entry, "requests-per-minute", name, 1, 10_000_000),
+        issuancesPerMinute: number(entry, "issuances-per-minute", name, 1, 10_000_000),
       };
     });
     if (keys.length === 0)

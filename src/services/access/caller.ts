@@ -34,4 +34,6 @@ export interface Caller {
   readonly validUntil: number | undefined;
   /** Requests that it may send in a minute, if its key says. */
   readonly requestsPerMinute: number | undefined;
+  /** Calls to ACS that it may cause in a minute, if its key says. */
+  readonly issuancesPerMinute: number | undefined;
 }

@@ -222,6 +222,7 @@ function toCaller(claims: JWTPayload, policy: OidcIssuer, validUntil: number): C
     },
     validUntil,
     requestsPerMinute: undefined,
+    issuancesPerMinute: undefined,
   };
 }
 

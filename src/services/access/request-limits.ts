@@ -44,14 +44,14 @@ export class RequestLimits {
     if (perMinute !== undefined) this.take("requests", id, perMinute);
   }
 
-  /** The account that the caller's calls to Azure are on. */
-  accountOf({ id, user }: Caller, address: string): Account {
+  /** What the caller's calls to ACS are charged to. */
+  accountOf({ id, user, issuancesPerMinute }: Caller, address: string): Account {
+    const perMinute = issuancesPerMinute ?? (user ? this.perMinute.callerIssuances : undefined);
     const charge = () => {
-      if (!user) return;
-      this.take("issuances", id, this.perMinute.callerIssuances);
-      this.take("issuances", this.group(address), this.perMinute.addressIssuances);
+      if (perMinute !== undefined) this.take("issuances", id, perMinute);
+      if (user) this.take("issuances", this.group(address), this.perMinute.addressIssuances);
     };
-    return { id, charge };
+    return { charge };
   }
 
   private group(address: string): string {

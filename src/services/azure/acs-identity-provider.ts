@@ -1,19 +1,16 @@
-/** ACS Identity through the official SDK: deadlines, retries, checks and error mapping. The only importer of the SDK. */
+/** ACS Identity as the gateway uses it: one resource, with policies, checks and errors of our own around the SDK. */
 import { createHash } from "node:crypto";
-import { Agent as HttpAgent } from "node:http";
-import { Agent as HttpsAgent } from "node:https";
-import {
-  CommunicationIdentityClient,
-  type CommunicationIdentityClientOptions,
-} from "@azure/communication-identity";
-import { AzureKeyCredential, type TokenCredential } from "@azure/core-auth";
 import { GatewayError, identityNotFound } from "../../errors";
 import type { Clock } from "../clock";
 import { resourceOf } from "../identities/identity-id";
+import type { RedisConnection } from "../redis/redis-connection";
 import type { Events } from "../telemetry/events";
 import { lifetimeMinutes as lifetimes } from "../tokens/token-key";
 import type { TokenScope } from "../tokens/token-scope";
-import { checkedIdentityId, checkedToken } from "./answer-checks";
+import { acsClient, type AcsClient, type AcsClientOptions } from "./acs-client";
+import { acsUnavailable } from "./acs-errors";
+import { AcsPolicies, type CallTerms } from "./acs-policies";
+import { azureCallOptions, type AzureCallOptions } from "./azure-tracing";
 import type {
   CallOptions,
   CreateOptions,
@@ -24,100 +21,67 @@ import type {
   TeamsUserToken,
 } from "./identity-provider";
 import { preconnect } from "./preconnect";
-import { UpstreamBreaker } from "./upstream-breaker";
-import { UpstreamBudget } from "./upstream-budget";
-import { UpstreamConnections } from "./upstream-connections";
-import { UpstreamCalls, type Patience, type Send } from "./upstream-calls";
-import { UpstreamFailure } from "./upstream-error";
+import { defaultRateLimits, type RateLimits } from "./rate-limiter";
+import { checkedIdentityId, checkedToken } from "./response-validation";
+import { UpstreamFailure } from "./upstream-failure";
 import type { Operation } from "./upstream-operation";
 
 /** Which ACS resource, as whom, and how patiently. */
-export interface AcsOptions {
-  /** `https://<resource>.communication.azure.com`; plain http is for an emulator on this machine. */
-  readonly endpoint: string;
-  /** The resource's access key (base64), or an Entra credential. */
-  readonly credential: { readonly accessKey: string } | TokenCredential;
+export interface AcsOptions extends AcsClientOptions {
   /** Deadline of one call with all its attempts, in milliseconds. */
   readonly deadlineMs: number;
-  /** The most connections to the resource at once; each operation uses half of them at most. */
-  readonly maxSockets: number;
-  /** Leave connecting to the SDK, which then honours `HTTPS_PROXY`, without a bound on connections. */
-  readonly throughProxy?: boolean;
-  /** A certificate authority (PEM) to trust instead of the system's, for an emulator over TLS. */
-  readonly ca?: string;
-  /** The resource's immutable id, if known beforehand; learned from Azure's answers otherwise. */
+  /** The resource's immutable id, if known beforehand; learned from the answers of ACS otherwise. */
   readonly resourceId?: string | undefined;
 }
 
 /** Three attempts in all, for operations that may be repeated. */
 const maxAttempts = 3;
-/** The share of its deadline that a call may wait for its turn under Azure's limit. */
-const turnShare = 0.8;
+/** The share of its deadline within which an attempt must start. */
+const startShare = 0.8;
 /** How long the answer of a create is listened for, in milliseconds. */
-const createPatienceMs = 60_000;
+const createDeadlineMs = 60_000;
 
-/** One resource, through `@azure/communication-identity`, with one long-lived client. */
+/** Sends one request with the SDK. */
+type Send<T> = (options: AzureCallOptions) => Promise<T>;
+
+/** One resource, through one long-lived client. */
 export class AcsIdentityProvider implements ProcessProvider {
   readonly credentialFingerprint: string;
   /** What the resource is called in events: the host, which holds no secret. */
   readonly name: string;
   readonly deadlineMs: number;
-  private readonly endpoint: string;
-  private readonly client: CommunicationIdentityClient;
-  private readonly agent: HttpAgent;
-  private readonly calls: UpstreamCalls;
-  private readonly throughProxy: boolean;
-  private readonly knownResourceId: string | undefined;
+  private readonly acs: AcsClient;
+  private readonly policies: AcsPolicies;
   private resourceId: string | undefined;
 
   constructor(
-    options: AcsOptions,
+    private readonly options: AcsOptions,
     private readonly clock: Clock,
-    private readonly events: Pick<Events, "upstreamCall" | "upstreamCircuit" | "resourceMistaken">,
-    budget = new UpstreamBudget(),
+    private readonly events: Pick<
+      Events,
+      "upstreamCall" | "upstreamCircuit" | "budgetUnavailable" | "resourceMistaken"
+    >,
+    limits: RateLimits = defaultRateLimits,
+    redis?: Pick<RedisConnection, "script">,
   ) {
-    const { endpoint, credential, deadlineMs, maxSockets, ca } = options;
+    const { endpoint, credential, deadlineMs, maxSockets, resourceId } = options;
     this.deadlineMs = deadlineMs;
-    this.endpoint = endpoint;
     this.name = new URL(endpoint).host;
-    this.resourceId = this.knownResourceId = options.resourceId;
-    this.calls = new UpstreamCalls(
-      new UpstreamConnections(maxSockets),
-      budget,
-      new UpstreamBreaker(this.name, events),
-      clock,
-      this.name,
-      events,
+    this.resourceId = resourceId;
+    this.acs = acsClient(options);
+    this.policies = new AcsPolicies(maxSockets, limits, redis, this.name, events);
+    this.credentialFingerprint = fingerprint(
+      endpoint,
+      "accessKey" in credential ? credential.accessKey : "entra",
     );
-    const secure = endpoint.startsWith("https:");
-    const sockets = { keepAlive: true, maxSockets, maxFreeSockets: maxSockets };
-    this.throughProxy = options.throughProxy ?? false;
-    this.agent = secure
-      ? new HttpsAgent(ca === undefined ? sockets : { ...sockets, ca })
-      : new HttpAgent(sockets);
-    const clientOptions: CommunicationIdentityClientOptions = {
-      allowInsecureConnection: !secure,
-      // One owner of retries, and it is this file: the SDK would repeat creates, and wait out any Retry-After.
-      retryOptions: { maxRetries: 0 },
-      userAgentOptions: { userAgentPrefix: "acs-token-gateway" },
-      ...(this.throughProxy ? {} : { agent: this.agent }),
-    };
-    if ("accessKey" in credential) {
-      const key = new AzureKeyCredential(credential.accessKey);
-      this.client = new CommunicationIdentityClient(endpoint, key, clientOptions);
-      this.credentialFingerprint = fingerprint(endpoint, credential.accessKey);
-    } else {
-      this.client = new CommunicationIdentityClient(endpoint, credential, clientOptions);
-      this.credentialFingerprint = fingerprint(endpoint, "entra");
-    }
   }
 
   get state(): ProviderState {
-    return this.calls.isHeldBack ? "failing" : "ok";
+    return this.policies.isFailing ? "failing" : "ok";
   }
 
   get resources(): readonly ProviderResource[] {
-    return [{ resource: this.calls.resource, read: () => this.calls.readings() }];
+    return [{ resource: this.name, read: () => this.policies.readings() }];
   }
 
   credentialOf(): string {
@@ -125,27 +89,27 @@ export class AcsIdentityProvider implements ProcessProvider {
   }
 
   async preconnect(): Promise<void> {
-    if (!this.throughProxy) await preconnect(this.endpoint, this.agent);
+    if (!this.options.throughProxy) await preconnect(this.options.endpoint, this.acs.agent);
   }
 
   async createIdentity(
     token: { readonly scopes: readonly TokenScope[]; readonly lifetimeMinutes: number } | undefined,
     call: CreateOptions,
   ): Promise<{ readonly identityId: string; readonly token?: IssuedToken }> {
+    const { client } = this.acs;
     if (!token) {
-      const identityId = await this.once("createIdentity", call, async (options) =>
-        this.named(await this.client.createUser(options), call, options),
-      );
-      return { identityId };
+      return this.createOnce("createIdentity", call, async (options) => ({
+        identityId: await this.learnIdentity(await client.createUser(options), call, options),
+      }));
     }
-    return this.once("createIdentityWithToken", call, async (options) => {
-      const answer = await this.client.createUserAndToken([...token.scopes], {
+    return this.createOnce("createIdentityWithToken", call, async (options) => {
+      const answer = await client.createUserAndToken([...token.scopes], {
         ...options,
         tokenExpiresInMinutes: token.lifetimeMinutes,
       });
       // A 201 without `identity` makes the SDK hand out nothing usable, whatever its types say.
-      const identityId = await this.named((answer as { user?: NamedUser }).user, call, options);
-      return { identityId, token: checkedToken(answer, this.clock.now(), token.lifetimeMinutes * 60_000) };
+      const identityId = await this.learnIdentity((answer as { user?: NamedUser }).user, call, options);
+      return { identityId, token: this.checked(answer, token.lifetimeMinutes) };
     });
   }
 
@@ -155,74 +119,65 @@ export class AcsIdentityProvider implements ProcessProvider {
     lifetimeMinutes: number,
     call: CallOptions,
   ): Promise<IssuedToken> {
-    this.checkOwner(identityId, "input.identityId");
-    return this.repeatable("issueToken", call, async (options) => {
-      const user = { communicationUserId: identityId };
+    return this.forIdentity("issueToken", identityId, call, async (user, options) => {
       const wish = { ...options, tokenExpiresInMinutes: lifetimeMinutes };
-      const answer = await this.client.getToken(user, [...scopes], wish);
-      return checkedToken(answer, this.clock.now(), lifetimeMinutes * 60_000);
+      return this.checked(await this.acs.client.getToken(user, [...scopes], wish), lifetimeMinutes);
     });
   }
 
   async revokeTokens(identityId: string, call: CallOptions): Promise<void> {
-    this.checkOwner(identityId, "input.identityId");
-    await this.repeatable("revokeTokens", call, (options) =>
-      this.client.revokeTokens({ communicationUserId: identityId }, options),
+    await this.forIdentity("revokeTokens", identityId, call, (user, options) =>
+      this.acs.client.revokeTokens(user, options),
     );
   }
 
   async deleteIdentity(identityId: string, call: CallOptions): Promise<void> {
-    this.checkOwner(identityId, "input.identityId");
+    this.checkOwner(identityId);
     try {
-      await this.calls.run("deleteIdentity", call, this.patience(call), (options) =>
-        this.client.deleteUser({ communicationUserId: identityId }, options),
+      await this.run("deleteIdentity", call, this.repeatable(call), (options) =>
+        this.acs.client.deleteUser({ communicationUserId: identityId }, options),
       );
     } catch (error) {
-      if (error instanceof UpstreamFailure && error.identityGone) return;
-      throw inOurWords(error, "input.identityId");
+      if (!(error instanceof UpstreamFailure) || !error.identityGone) throw toGatewayError(error, argument);
     }
   }
 
   async exchangeTeamsToken(teams: TeamsUserToken, call: CallOptions): Promise<IssuedToken> {
-    return this.calls
-      .run("exchangeTeamsToken", call, this.patience(call), async (options) =>
-        checkedToken(
-          await this.client.getTokenForTeamsUser({ ...teams, ...options }),
-          this.clock.now(),
-          lifetimes.max * 60_000,
-        ),
-      )
-      .catch((error: unknown) => {
-        throw inOurWords(error);
-      });
+    return this.run("exchangeTeamsToken", call, this.repeatable(call), async (options) =>
+      this.checked(await this.acs.client.getTokenForTeamsUser({ ...teams, ...options }), lifetimes.max),
+    ).catch((error: unknown) => {
+      throw toGatewayError(error);
+    });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.agent.destroy();
+    this.acs.agent.destroy();
     return Promise.resolve();
   }
 
-  private checkOwner(identityId: string, argument: string): void {
+  private checkOwner(identityId: string): void {
     if (this.resourceId !== undefined && resourceOf(identityId) !== this.resourceId)
       throw identityNotFound(argument);
   }
 
-  /** The id in an answer, for the caller and for this provider. */
-  private async named(
+  private checked(answer: Parameters<typeof checkedToken>[0], lifetimeMinutes: number): IssuedToken {
+    return checkedToken(answer, this.clock.now(), lifetimeMinutes * 60_000);
+  }
+
+  /** The id in an answer, told to the caller and learned for this provider. */
+  private async learnIdentity(
     user: NamedUser | undefined,
     { onIdentity }: CreateOptions,
-    options: Parameters<Send<unknown>>[0],
+    options: AzureCallOptions,
   ): Promise<string> {
     const identityId = checkedIdentityId(user?.communicationUserId);
     const named = resourceOf(identityId);
-    if (this.knownResourceId !== undefined && named !== this.knownResourceId) {
-      this.events.resourceMistaken({ resource: this.name, configured: this.knownResourceId, named });
-      // By its id nobody would find the way to it, not even to delete it later.
-      await this.client.deleteUser({ communicationUserId: identityId }, options).catch(() => {
-        throw new GatewayError(
-          "UPSTREAM_UNAVAILABLE",
-          "Azure Communication Services made what cannot be used.",
-        );
+    const configured = this.options.resourceId;
+    if (configured !== undefined && named !== configured) {
+      this.events.resourceMistaken({ resource: this.name, configured, named });
+      // Calls for it would be routed elsewhere, so that nobody could delete it later.
+      await this.acs.client.deleteUser({ communicationUserId: identityId }, options).catch(() => {
+        throw acsUnavailable("created an identity that cannot be used");
       });
       throw new GatewayError(
         "UPSTREAM_REJECTED",
@@ -234,28 +189,62 @@ export class AcsIdentityProvider implements ProcessProvider {
     return identityId;
   }
 
-  private patience({ turnMs = Infinity, deadlineMs = Infinity }: CallOptions): Patience {
+  private repeatable({ turnMs = Infinity, deadlineMs = Infinity }: CallOptions): CallTerms {
     const ms = Math.min(deadlineMs, this.deadlineMs);
-    return { attempts: maxAttempts, deadlineMs: ms, turnMs: Math.min(turnMs, ms * turnShare) };
+    return { attempts: maxAttempts, deadlineMs: ms, startMs: Math.min(turnMs, ms * startShare) };
+  }
+
+  private forIdentity<T>(
+    operation: Operation,
+    identityId: string,
+    call: CallOptions,
+    send: (user: { readonly communicationUserId: string }, options: AzureCallOptions) => Promise<T>,
+  ): Promise<T> {
+    this.checkOwner(identityId);
+    const user = { communicationUserId: identityId };
+    return this.run(operation, call, this.repeatable(call), (options) => send(user, options)).catch(
+      (error: unknown) => {
+        throw toGatewayError(error, argument);
+      },
+    );
   }
 
   /** Whoever created an identity must be told its id, so neither a deadline nor a caller that leaves cancels it. */
-  private once<T>(operation: Operation, call: CreateOptions, send: Send<T>): Promise<T> {
+  private createOnce<T>(operation: Operation, call: CreateOptions, send: Send<T>): Promise<T> {
     const { account, span, turnMs = Infinity } = call;
-    const patience = {
+    const terms = {
       attempts: 1,
-      deadlineMs: Math.max(createPatienceMs, this.deadlineMs),
-      turnMs: Math.min(turnMs, this.deadlineMs * turnShare),
+      deadlineMs: Math.max(createDeadlineMs, this.deadlineMs),
+      startMs: Math.min(turnMs, this.deadlineMs * startShare),
       overdueMs: this.deadlineMs,
     };
-    return this.calls.run(operation, { account, span }, patience, send).catch((error: unknown) => {
-      throw inOurWords(error);
+    return this.run(operation, { account, span }, terms, send).catch((error: unknown) => {
+      throw toGatewayError(error);
     });
   }
 
-  private repeatable<T>(operation: Operation, call: CallOptions, send: Send<T>): Promise<T> {
-    return this.calls.run(operation, call, this.patience(call), send).catch((error: unknown) => {
-      throw inOurWords(error, "input.identityId");
+  /** Rejects with an {@link UpstreamFailure}, or with a `GatewayError` when nothing was sent. */
+  private async run<T>(
+    operation: Operation,
+    { account, signal, background, span }: CallOptions,
+    terms: CallTerms,
+    send: Send<T>,
+  ): Promise<T> {
+    account?.charge();
+    return this.policies.run(operation, { ...terms, signal, background, span }, async (own, attempt) => {
+      const call = { resource: this.name, operation, attempt };
+      const startedAt = performance.now();
+      try {
+        own.throwIfAborted();
+        const answer = await send(azureCallOptions(own, span));
+        this.events.upstreamCall({ ...call, outcome: "ok", durationMs: performance.now() - startedAt });
+        return answer;
+      } catch (error) {
+        const failure = new UpstreamFailure(error, this.clock.now(), signal?.aborted);
+        const durationMs = performance.now() - startedAt;
+        this.events.upstreamCall({ ...call, outcome: "failed", durationMs, ...failure.facts });
+        throw failure;
+      }
     });
   }
 }
@@ -264,9 +253,13 @@ interface NamedUser {
   readonly communicationUserId?: unknown;
 }
 
-/** What callers get: an {@link UpstreamFailure} mapped, our own errors as they are. */
-function inOurWords(error: unknown, identityArgument?: string): unknown {
-  return error instanceof UpstreamFailure ? error.toGatewayError(identityArgument) : error;
+/** Names the identity in errors. */
+const argument = "input.identityId";
+
+/** What callers get: an {@link UpstreamFailure} mapped, our own errors as they are, and a deadline that is over. */
+function toGatewayError(error: unknown, identityArgument?: string): unknown {
+  if (error instanceof UpstreamFailure) return error.toGatewayError(identityArgument);
+  return error instanceof GatewayError ? error : acsUnavailable("did not answer in time");
 }
 
 /** 48 bits: enough to tell the credentials of one resource apart, too few to find a key by. */

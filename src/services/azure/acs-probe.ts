@@ -1,14 +1,8 @@
 /** Asks ACS Identity whether it takes a credential, through the official SDK, and leaves nothing behind. */
-import { Agent as HttpAgent } from "node:http";
-import { Agent as HttpsAgent } from "node:https";
-import {
-  CommunicationIdentityClient,
-  type CommunicationIdentityClientOptions,
-} from "@azure/communication-identity";
-import { AzureKeyCredential, type TokenCredential } from "@azure/core-auth";
 import type { Clock } from "../clock";
+import { acsClient, type AcsPolicy } from "./acs-client";
 import type { AcsOptions } from "./acs-identity-provider";
-import { UpstreamFailure } from "./upstream-error";
+import { UpstreamFailure } from "./upstream-failure";
 
 /** Which resource, and as whom. */
 export type AcsProbeOptions = Pick<
@@ -63,15 +57,12 @@ export async function probeAcs(
       return sight("noToken", undefined, entraCode(error));
     }
   }
-  const { client, agent } = clientOf(
-    options,
-    credential,
-    (dateMs, midMs) => {
+  const { client, agent } = acsClient({ ...options, maxSockets: 1 }, [
+    clockPolicy(clock, (dateMs, midMs) => {
       // The header has whole seconds: half of one later is right on average.
       skewMs = dateMs + 500 - midMs;
-    },
-    clock,
-  );
+    }),
+  ]);
   const user = { communicationUserId: `8:acs:${options.resourceId ?? nobody}_${nobody}` };
   try {
     await client.getToken(user, ["chat"], { abortSignal: signal, tokenExpiresInMinutes: 60 });
@@ -91,40 +82,21 @@ export async function probeAcs(
   }
 }
 
-function clientOf(
-  { endpoint, ca, throughProxy }: AcsProbeOptions,
-  credential: AcsProbeOptions["credential"],
-  onDate: (dateMs: number, midMs: number) => void,
-  clock: Clock,
-) {
-  const secure = endpoint.startsWith("https:");
-  const agent = secure ? new HttpsAgent(ca === undefined ? {} : { ca }) : new HttpAgent();
-  const options: CommunicationIdentityClientOptions = {
-    allowInsecureConnection: !secure,
-    retryOptions: { maxRetries: 0 },
-    userAgentOptions: { userAgentPrefix: "acs-token-gateway" },
-    ...(throughProxy ? {} : { agent }),
-    additionalPolicies: [
-      {
-        position: "perRetry",
-        policy: {
-          name: "clockOfAzure",
-          sendRequest: async (request, next) => {
-            const [sentAt, began] = [clock.now(), performance.now()];
-            const response = await next(request);
-            const date = Date.parse(response.headers.get("date") ?? "");
-            if (Number.isFinite(date)) onDate(date, sentAt + (performance.now() - began) / 2);
-            return response;
-          },
-        },
+/** Tells the `Date` of each answer, and the middle of the time that it was under way. */
+function clockPolicy(clock: Clock, onDate: (dateMs: number, midMs: number) => void) {
+  return {
+    position: "perRetry",
+    policy: {
+      name: "clockOfAcs",
+      sendRequest: async (request, next) => {
+        const [sentAt, began] = [clock.now(), performance.now()];
+        const response = await next(request);
+        const date = Date.parse(response.headers.get("date") ?? "");
+        if (Number.isFinite(date)) onDate(date, sentAt + (performance.now() - began) / 2);
+        return response;
       },
-    ],
-  };
-  const client =
-    "accessKey" in credential
-      ? new CommunicationIdentityClient(endpoint, new AzureKeyCredential(credential.accessKey), options)
-      : new CommunicationIdentityClient(endpoint, credential satisfies TokenCredential, options);
-  return { client, agent };
+    },
+  } satisfies AcsPolicy;
 }
 
 /** Entra's number for what is wrong, or the error's kind; never its text, which may name anything. */

@@ -1,8 +1,8 @@
 /** The port to Azure: what the gateway asks of ACS Identity, in its own words. */
 import type { Span } from "../telemetry/span";
 import type { TokenScope } from "../tokens/token-scope";
-import type { CreateTries } from "./create-tries";
-import type { UpstreamReading } from "./upstream-calls";
+import type { CreateAttempts } from "./create-attempts";
+import type { UpstreamReading } from "./acs-policies";
 
 /** A token as Azure issued it. */
 export interface IssuedToken {
@@ -11,10 +11,8 @@ export interface IssuedToken {
   readonly expiresOn: number;
 }
 
-/** Whose call it is. Calls that belong to nobody are not held against anybody. */
+/** Who pays for a call. Calls that belong to nobody are charged to nobody. */
 export interface Account {
-  /** Tells it from the others. */
-  readonly id: string;
   /** Called once for each call to Azure, before it is made. Throws `RATE_LIMITED` when it is one too many. */
   charge(): void;
 }
@@ -51,7 +49,7 @@ export interface CreateOptions extends CallOptions {
   /** Told the identity's id as soon as Azure has named it, even if the rest of the answer is then refused. */
   readonly onIdentity?: (identityId: string) => void;
   /** The same for each call of one create, which so goes to another resource each time. */
-  readonly tries?: CreateTries;
+  readonly attempts?: CreateAttempts;
 }
 
 /** A Teams user's Entra token, and whom it is for. */

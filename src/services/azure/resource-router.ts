@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { GatewayError, identityNotFound } from "../../errors";
 import { resourcePart } from "../identities/identity-id";
 import type { TokenScope } from "../tokens/token-scope";
-import { CreateTries } from "./create-tries";
+import { CreateAttempts } from "./create-attempts";
 import type {
   Account,
   CallOptions,
@@ -14,8 +14,8 @@ import type {
   ProviderState,
   TeamsUserToken,
 } from "./identity-provider";
-import { madeNothing, mostHopeful, waitSeconds } from "./made-nothing";
-import { ResourceCycle } from "./resource-cycle";
+import { hadNoEffect, mostHopeful, waitSeconds } from "./create-failure";
+import { WeightedRoundRobin } from "./weighted-round-robin";
 
 /** One of several resources. */
 export interface RoutedResource {
@@ -49,7 +49,7 @@ const nobodys = "none";
  *
  * A new identity is asked of one resource after the other for as long as they have certainly made nothing: of each
  * without waiting for a turn first; only if none has room, the one that has it soonest is waited for. Where one may have
- * made something the call fails; whoever wants the identity may call again with the same {@link CreateTries}, and that
+ * made something the call fails; whoever wants the identity may call again with the same {@link CreateAttempts}, and that
  * resource is not asked a second time.
  */
 export class ResourceRouter implements ProcessProvider {
@@ -57,7 +57,7 @@ export class ResourceRouter implements ProcessProvider {
   private readonly byId: ReadonlyMap<string, RoutedResource>;
   /** Those that get what is new. */
   private readonly open: readonly RoutedResource[];
-  private readonly cycle: ResourceCycle<RoutedResource>;
+  private readonly cycle: WeightedRoundRobin<RoutedResource>;
 
   constructor(
     private readonly routed: readonly RoutedResource[],
@@ -65,7 +65,7 @@ export class ResourceRouter implements ProcessProvider {
   ) {
     this.byId = new Map(routed.map((resource) => [resource.resourceId, resource]));
     this.open = routed.filter(({ weight }) => weight > 0);
-    this.cycle = new ResourceCycle(this.open, random());
+    this.cycle = new WeightedRoundRobin(this.open, random());
     this.deadlineMs = Math.min(...routed.map(({ provider }) => provider.deadlineMs));
   }
 
@@ -88,18 +88,18 @@ export class ResourceRouter implements ProcessProvider {
 
   async createIdentity(
     token: { readonly scopes: readonly TokenScope[]; readonly lifetimeMinutes: number } | undefined,
-    { account, onIdentity, tries = new CreateTries() }: CreateOptions,
+    { account, onIdentity, attempts = new CreateAttempts() }: CreateOptions,
   ): Promise<{ readonly identityId: string; readonly token?: IssuedToken }> {
-    const call = this.begin(tries, account);
-    const order = this.cycle.next().filter(({ name }) => !tries.over.has(name));
+    const call = this.begin(attempts, account);
+    const order = this.cycle.next().filter(({ name }) => !attempts.over.has(name));
     const options = { account: paid(account), ...(onIdentity ? { onIdentity } : {}) };
     const ask = (resource: RoutedResource, { turnMs, hasOthers }: Way) =>
-      this.createAt(resource, tries, hasOthers, () =>
+      this.createAt(resource, attempts, hasOthers, () =>
         resource.provider.createIdentity(token, { ...options, turnMs }),
       );
     // Whoever has called again meanwhile is served there.
-    const goOn = (error: unknown) => madeNothing(error) && tries.calls === call;
-    return this.firstThatCan(order, tries.turnEnd, ask, goOn);
+    const goOn = (error: unknown) => hadNoEffect(error) && attempts.calls === call;
+    return this.firstThatCan(order, attempts.turnEnd, ask, goOn);
   }
 
   async issueToken(
@@ -145,40 +145,40 @@ export class ResourceRouter implements ProcessProvider {
   }
 
   /** The number of this call of the create. The caller pays once for the identity, wherever it is asked for. */
-  private begin(tries: CreateTries, account: Account | undefined): number {
-    if (tries.calls === 0) {
+  private begin(attempts: CreateAttempts, account: Account | undefined): number {
+    if (attempts.calls === 0) {
       account?.charge();
-      tries.turnEnd = performance.now() + this.deadlineMs * turnShare;
+      attempts.turnEnd = performance.now() + this.deadlineMs * turnShare;
     }
     // Who calls again before there was an answer has found the resource too slow.
-    const slow = this.open.find(({ name }) => name === tries.asking);
+    const slow = this.open.find(({ name }) => name === attempts.asking);
     if (slow) this.cycle.rest(slow);
-    return ++tries.calls;
+    return ++attempts.calls;
   }
 
   private async createAt<T>(
     resource: RoutedResource,
-    tries: CreateTries,
+    attempts: CreateAttempts,
     hasOthers: boolean,
     create: () => Promise<T>,
   ): Promise<T> {
     const { name } = resource;
     // From here on it may make something.
-    tries.over.add(name);
-    tries.asking = name;
+    attempts.over.add(name);
+    attempts.asking = name;
     // One that is waited for is not left for another: it would be left with a request that goes out later.
-    tries.more = hasOthers;
+    attempts.more = hasOthers;
     try {
       const made = await create();
       this.cycle.wake(resource);
       return made;
     } catch (error) {
-      const hasNoRoom = madeNothing(error) && waitSeconds(error) < Infinity;
-      if (hasNoRoom) tries.over.delete(name);
+      const hasNoRoom = hadNoEffect(error) && waitSeconds(error) < Infinity;
+      if (hasNoRoom) attempts.over.delete(name);
       else this.cycle.rest(resource);
       throw error;
     } finally {
-      if (tries.asking === name) tries.asking = undefined;
+      if (attempts.asking === name) attempts.asking = undefined;
     }
   }
 
@@ -217,7 +217,7 @@ export class ResourceRouter implements ProcessProvider {
 
 /** The same caller, who has paid for all that is asked on his account from here on. */
 function paid(account: Account | undefined): Account | undefined {
-  return account && { id: account.id, charge: () => undefined };
+  return account && { charge: () => undefined };
 }
 
 function someWait(failed: ReadonlyMap<RoutedResource, unknown>): boolean {

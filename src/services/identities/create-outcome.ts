@@ -1,6 +1,6 @@
 /** How a create at ACS ended: with an identity, certainly without one, or nobody knows. */
 import type { IssuedToken } from "../azure/identity-provider";
-import { madeNothing } from "../azure/made-nothing";
+import { hadNoEffect } from "../azure/create-failure";
 
 export type CreateOutcome =
   | { readonly kind: "created"; readonly identityId: string; readonly token: IssuedToken | undefined }
@@ -12,5 +12,5 @@ export type CreateOutcome =
 /** The outcome of a create that failed with `error`, after ACS had or had not named an identity. */
 export function failedCreate(error: unknown, identityId: string | undefined): CreateOutcome {
   if (identityId !== undefined) return { kind: "unusable", identityId, error };
-  return { kind: madeNothing(error) ? "nothing" : "unknown", error };
+  return { kind: hadNoEffect(error) ? "nothing" : "unknown", error };
 }

@@ -1,8 +1,9 @@
 /** Creates and deletes identities at ACS; a deletion is a revocation first. */
 import { badInput, GatewayError } from "../../errors";
-import { CreateTries } from "../azure/create-tries";
+import { acsUnavailable } from "../azure/acs-errors";
+import { CreateAttempts } from "../azure/create-attempts";
 import type { CallOptions, IdentityProvider } from "../azure/identity-provider";
-import { mostHopeful } from "../azure/made-nothing";
+import { mostHopeful } from "../azure/create-failure";
 import type { Events } from "../telemetry/events";
 import { canonicalScopes, checkLifetime, lifetimeMinutes as lifetimes } from "../tokens/token-key";
 import type { TokenScope } from "../tokens/token-scope";
@@ -69,18 +70,18 @@ export class IdentityService {
    */
   async create(wanted: NewIdentity, call: CreateCall): Promise<CreatedIdentity> {
     const wish = tokenWish(wanted);
-    const tries = new CreateTries();
+    const attempts = new CreateAttempts();
     const end = performance.now() + this.azure.deadlineMs;
     const failures: unknown[] = [];
     for (;;) {
-      const asked = this.ask(wish, call, tries);
-      const outcome = await this.inTime(asked, tries, end);
+      const asked = this.ask(wish, call, attempts);
+      const outcome = await this.inTime(asked, attempts, end);
       if (outcome?.kind === "created") return this.deliver(outcome, wish, call);
       // ACS may still answer.
       this.orphans.awaitAnswer(asked, call.span);
-      failures.push(outcome?.error ?? notInTime());
+      failures.push(outcome?.error ?? acsUnavailable("did not answer in time"));
       // What one resource may have created is deleted when it is known: another one may be asked for the caller.
-      const mayGoOn = tries.more && outcome?.kind !== "nothing" && !call.signal?.aborted;
+      const mayGoOn = attempts.more && outcome?.kind !== "nothing" && !call.signal?.aborted;
       if (!mayGoOn || end - performance.now() < this.azure.deadlineMs * leastShare) {
         throw mostHopeful(failures);
       }
@@ -102,26 +103,26 @@ export class IdentityService {
   /** The outcome; undefined at the end, or when it takes so long that another resource should be asked. */
   private async inTime(
     asked: Promise<CreateOutcome>,
-    tries: CreateTries,
+    attempts: CreateAttempts,
     end: number,
   ): Promise<CreateOutcome | undefined> {
     const leftMs = () => Math.max(0, end - performance.now());
     const soon = await within(leftMs() * patienceShare, asked);
-    return soon ?? (tries.more ? undefined : within(leftMs(), asked));
+    return soon ?? (attempts.more ? undefined : within(leftMs(), asked));
   }
 
   /** Asks ACS, and goes on when the caller leaves: an id that nobody hears cannot be deleted. Never rejects. */
   private async ask(
     wish: TokenWish | undefined,
     { account, span }: CallOptions,
-    tries: CreateTries,
+    attempts: CreateAttempts,
   ): Promise<CreateOutcome> {
     let named: string | undefined;
     const onIdentity = (identityId: string) => {
       named = identityId;
     };
     try {
-      const options = { onIdentity, account, tries, span };
+      const options = { onIdentity, account, attempts, span };
       const { identityId, token } = await this.azure.createIdentity(wish, options);
       return { kind: "created", identityId, token };
     } catch (error) {
@@ -179,13 +180,6 @@ async function within<T>(ms: number, outcome: Promise<T>): Promise<T | undefined
   } finally {
     clearTimeout(timer);
   }
-}
-
-function notInTime(): GatewayError {
-  return new GatewayError(
-    "UPSTREAM_UNAVAILABLE",
-    "Azure Communication Services did not answer in time. Try again.",
-  );
 }
 
 /** The error of a caller who cannot read it. */

@@ -13,12 +13,6 @@ export type Sent = "together" | "atOnce";
 /** Runs one script on one key. Answers are Buffers, numbers, null, or arrays of these. */
 export type RedisScript = (key: string, ...args: (string | number | Buffer)[]) => Promise<unknown>;
 
-/** Runs one script on two keys, which are on one server wherever their parts between braces are the same. */
-export type RedisPairScript = (
-  keys: readonly [string, string],
-  ...args: (string | number | Buffer)[]
-) => Promise<unknown>;
-
 /** Runs one script on several keys, of which each has one argument. The answer has a value for each. */
 export type RedisBatchScript = (keys: readonly string[], args: readonly string[]) => Promise<unknown[]>;
 
@@ -28,8 +22,6 @@ export interface RedisClient {
   connect(): Promise<void>;
   /** Makes a Lua script callable; it is sent once per connection and called by its hash from then on. */
   script(name: string, lua: string, sent: Sent): RedisScript;
-  /** The same for a script on two keys. */
-  pairScript(name: string, lua: string, sent: Sent): RedisPairScript;
   /** The same for a script that takes any number of keys; undefined where keys may be on different servers. */
   batchScript(name: string, lua: string): RedisBatchScript | undefined;
   /** The primaries that are known now. */
@@ -114,10 +106,6 @@ function singleClient(address: RedisAddress, patience: ClientPatience): RedisCli
       if (sent === "atOnce") atOnce.push(name);
       return define(redis, name, lua);
     },
-    pairScript: (name, lua, sent) => {
-      if (sent === "atOnce") atOnce.push(name);
-      return pair(define(redis, name, lua, 2));
-    },
     batchScript: (name, lua) => {
       // What makes a pipeline of its own gains nothing from waiting for another.
       atOnce.push(name);
@@ -165,7 +153,6 @@ function clusterClient(address: RedisAddress, patience: ClientPatience): RedisCl
   return {
     connect: () => cluster.connect(),
     script: (name, lua) => define(cluster, name, lua),
-    pairScript: (name, lua) => pair(define(cluster, name, lua, 2)),
     batchScript: () => undefined,
     primaries: () =>
       cluster.nodes("master").map((node) =>
@@ -223,10 +210,6 @@ function listening(make: () => Redis | Cluster, channel: string, listener: Liste
       client.disconnect();
     },
   };
-}
-
-function pair(run: Run): RedisPairScript {
-  return ([first, second], ...args) => run(first, second, ...args);
 }
 
 type Run = (...args: (string | number | Buffer)[]) => Promise<unknown>;

@@ -10,13 +10,12 @@ import {
   createRedisClient,
   type Listening,
   type RedisClient,
-  type RedisPairScript,
   type RedisScript,
   type Sent,
 } from "./redis-client";
 import { StartupError } from "../../startup-error";
 
-export type { RedisPairScript, RedisScript } from "./redis-client";
+export type { RedisScript } from "./redis-client";
 
 /** How to reach Redis. */
 export interface RedisOptions {
@@ -75,7 +74,6 @@ const trustMs = 1_000;
 /** An open connection that comes back by itself when Redis does. */
 export class RedisConnection implements AsyncDisposable {
   private readonly scripts = new Map<string, RedisScript>();
-  private readonly pairScripts = new Map<string, RedisPairScript>();
   private readonly listeners: Listening[] = [];
   private asked = false;
 
@@ -151,22 +149,6 @@ export class RedisConnection implements AsyncDisposable {
       return this.ask(fullKey, () => run(fullKey, ...args), calls);
     };
     this.scripts.set(name, script);
-    return script;
-  }
-
-  /** The same for a script on two keys, whose parts between braces must be the same: a Cluster has them on one server. */
-  pairScript(name: string, lua: string, sent: Sent = "together"): RedisPairScript {
-    const known = this.pairScripts.get(name);
-    if (known) return known;
-    this.checkEarly(name);
-    const run = this.client.pairScript(name, lua, sent);
-    const calls = this.events.redisCalls?.(name);
-    const script: RedisPairScript = ([first, second], ...args) => {
-      const { keyPrefix } = this.options;
-      const fullKey = keyPrefix + first;
-      return this.ask(fullKey, () => run([fullKey, keyPrefix + second], ...args), calls);
-    };
-    this.pairScripts.set(name, script);
     return script;
   }
 

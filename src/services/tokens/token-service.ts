@@ -1,5 +1,6 @@
 /** Tokens as the API knows them: issue, revoke, list, exchange. Serves from the store what may be served. */
 import { GatewayError } from "../../errors";
+import { acsUnavailable } from "../azure/acs-errors";
 import type { CallOptions, IdentityProvider, IssuedToken, TeamsUserToken } from "../azure/identity-provider";
 import type { Clock } from "../clock";
 import { startDeadline } from "../deadline";
@@ -210,10 +211,7 @@ export class TokenService implements AsyncDisposable {
       return await run(deadline.signal);
     } catch (error) {
       if (error instanceof GatewayError || !deadline.signal.aborted) throw error;
-      throw new GatewayError(
-        "UPSTREAM_UNAVAILABLE",
-        "Azure Communication Services did not answer in time. Try again.",
-      );
+      throw acsUnavailable("did not answer in time");
     }
   }
 }

@@ -4,10 +4,10 @@ import type { TokenCredential } from "@azure/core-auth";
 import { startEmulator } from "../../../emulator/emulator";
 import { GatewayError } from "../../../src/errors";
 import { AcsIdentityProvider } from "../../../src/services/azure/acs-identity-provider";
-import { CreateTries } from "../../../src/services/azure/create-tries";
+import { CreateAttempts } from "../../../src/services/azure/create-attempts";
 import type { ProcessProvider } from "../../../src/services/azure/identity-provider";
 import { ResourceRouter } from "../../../src/services/azure/resource-router";
-import { NothingSent } from "../../../src/services/azure/upstream-error";
+import { acsUnavailable } from "../../../src/services/azure/acs-errors";
 import { systemClock } from "../../../src/services/clock";
 import { resourceOf } from "../../../src/services/identities/identity-id";
 import { recordEvents } from "../../support/recorded-events";
@@ -83,16 +83,16 @@ const full = (retryAfterSeconds: number) => new GatewayError("RATE_LIMITED", "Fu
 
 it("asks nobody else by itself after a resource that may have made something, and never that one again", async () => {
   const { router, asked, answers } = controlled(3);
-  const tries = new CreateTries();
-  const first = router.createIdentity(undefined, { tries });
+  const attempts = new CreateAttempts();
+  const first = router.createIdentity(undefined, { attempts });
   answers[0]!.fail(unknown());
   await expect(first).rejects.toMatchObject({ code: "UPSTREAM_UNAVAILABLE" });
-  expect([asked, tries.more]).toEqual([[0], true]);
-  const second = router.createIdentity(undefined, { tries });
+  expect([asked, attempts.more]).toEqual([[0], true]);
+  const second = router.createIdentity(undefined, { attempts });
   answers[asked.at(-1)!]!.fail(unknown());
   await expect(second).rejects.toThrow();
-  const third = router.createIdentity(undefined, { tries });
-  expect(tries.more).toBe(false);
+  const third = router.createIdentity(undefined, { attempts });
+  expect(attempts.more).toBe(false);
   answers[asked.at(-1)!]!.succeed();
   await third;
   expect([...asked].sort()).toEqual([0, 1, 2]);
@@ -103,7 +103,7 @@ it("goes on by itself after one that made nothing, and comes back to the one tha
   const created = router.createIdentity(undefined, {});
   answers[asked.at(-1)!]!.fail(full(3));
   await settled();
-  answers[asked.at(-1)!]!.fail(new NothingSent("UPSTREAM_UNAVAILABLE", "Nobody listens."));
+  answers[asked.at(-1)!]!.fail(acsUnavailable("does not listen", { hadNoEffect: true }));
   await settled();
   answers[asked.at(-1)!]!.fail(full(2));
   await settled();
@@ -115,10 +115,10 @@ it("goes on by itself after one that made nothing, and comes back to the one tha
 
 it("asks nobody for a caller who has asked elsewhere meanwhile", async () => {
   const { router, asked, answers } = controlled(3);
-  const tries = new CreateTries();
-  const slow = router.createIdentity(undefined, { tries });
+  const attempts = new CreateAttempts();
+  const slow = router.createIdentity(undefined, { attempts });
   const late = expect(slow).rejects.toMatchObject({ code: "RATE_LIMITED" });
-  const other = router.createIdentity(undefined, { tries });
+  const other = router.createIdentity(undefined, { attempts });
   expect(asked).toHaveLength(2);
   answers[asked[0]!]!.fail(full(1));
   await late;
@@ -136,16 +136,15 @@ it("charges a caller once for an identity, wherever it is asked for, and not at 
   const { router, asked, answers } = controlled(2);
   let charged = 0;
   const account = {
-    id: "somebody",
     charge: () => {
       charged += 1;
     },
   };
-  const tries = new CreateTries();
-  const first = router.createIdentity(undefined, { tries, account });
+  const attempts = new CreateAttempts();
+  const first = router.createIdentity(undefined, { attempts, account });
   answers[0]!.fail(unknown());
   await expect(first).rejects.toThrow();
-  const second = router.createIdentity(undefined, { tries, account });
+  const second = router.createIdentity(undefined, { attempts, account });
   answers[1]!.succeed();
   await second;
   expect(charged).toBe(1);

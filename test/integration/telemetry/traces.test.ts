@@ -57,7 +57,7 @@ const issuing = [
   "      EVALSHA acsgwRead",
   "    obtain token",
   "      EVALSHA acsgwAcquire",
-  "      EVALSHA acsgwBudgetEnter",
+  "      EVALSHA acsgwPermit",
   "      CommunicationIdentity-issueToken",
   "        IdentityRestClient.issueAccessToken",
   "          POST",
@@ -148,7 +148,7 @@ it("tells a revocation with both halves of its bracket", async () => {
       "POST /graphql",
       "  mutation revokeTokens",
       "    EVALSHA acsgwBeginRevocation",
-      "    EVALSHA acsgwBudgetEnter",
+      "    EVALSHA acsgwPermit",
       "    CommunicationIdentity-revokeTokens",
       "      IdentityRestClient.revokeAccessTokens",
       "        POST",
@@ -161,7 +161,7 @@ it("tells the creation of an identity, whose one step in Redis is its permit", a
   const { trace } = await sendTraced(traced.client, CreateIdentityDocument);
   const names = (await spansOf(trace)).map(({ name }) => name);
   expect(names).toContain("IdentityRestClient.create");
-  expect(names.filter((name) => name.startsWith("EVALSHA"))).toEqual(["EVALSHA acsgwBudgetEnter"]);
+  expect(names.filter((name) => name.startsWith("EVALSHA"))).toEqual(["EVALSHA acsgwPermit"]);
 });
 
 describe("of what fails", () => {

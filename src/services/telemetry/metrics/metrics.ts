@@ -1,5 +1,5 @@
 /** The metrics of one gateway: what the parts count, and what is read from them when somebody asks. */
-import type { UpstreamReading } from "../../azure/upstream-calls";
+import type { UpstreamReading } from "../../azure/acs-policies";
 import type { Vitals } from "../../redis/heartbeat";
 import type { MetricName } from "./definitions";
 import { MetricsRegistry, type MetricFamily, type Reading } from "./registry";

@@ -1,6 +1,7 @@
 /** Checks of what Azure answers, before it is believed: the SDK passes on whatever a 2xx carries. */
-import { GatewayError } from "../../errors";
+import type { GatewayError } from "../../errors";
 import { isIdentityId } from "../identities/identity-id";
+import { acsUnavailable } from "./acs-errors";
 import type { IssuedToken } from "./identity-provider";
 
 /** How much the answer's clock may run ahead of ours, in milliseconds. */
@@ -42,8 +43,5 @@ function expiryOfJwt(token: string): number | undefined {
 }
 
 function unusable(what: string): GatewayError {
-  return new GatewayError(
-    "UPSTREAM_UNAVAILABLE",
-    `Azure Communication Services answered with ${what}. Try again later.`,
-  );
+  return acsUnavailable(`answered with ${what}`);
 }

@@ -19,7 +19,7 @@ interface Seat<T> {
  * Smooth weighted round-robin: at each turn every member gains its weight, the richest is chosen and pays the sum of all
  * weights. So any run of turns is as close to the weights as it can be, and a heavy one is not chosen ten times in a row.
  */
-export class ResourceCycle<T extends Weighted> {
+export class WeightedRoundRobin<T extends Weighted> {
   private readonly seats: readonly Seat<T>[];
   private readonly sum: number;
 

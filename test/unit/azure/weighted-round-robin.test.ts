@@ -1,7 +1,7 @@
 /** Whose turn it is among several resources: by weight, evenly, and not by accident. */
 import { expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { ResourceCycle } from "../../../src/services/azure/resource-cycle";
+import { WeightedRoundRobin } from "../../../src/services/azure/weighted-round-robin";
 
 const weights = fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 6 });
 const phase = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
@@ -10,7 +10,7 @@ const membersOf = (all: readonly number[]) => all.map((weight, index) => ({ inde
 it("gives each its weight in any run of turns, to within one turn", () => {
   fc.assert(
     fc.property(weights, phase, fc.integer({ min: 1, max: 200 }), (all, begin, turns) => {
-      const cycle = new ResourceCycle(membersOf(all), begin);
+      const cycle = new WeightedRoundRobin(membersOf(all), begin);
       const sum = all.reduce((a, b) => a + b);
       const had = all.map(() => 0);
       for (let turn = 0; turn < turns; turn++) had[cycle.next()[0]!.index]! += 1;
@@ -25,7 +25,7 @@ it("gives each its weight in any run of turns, to within one turn", () => {
 it("gives exactly the weights in whole cycles, wherever they begin", () => {
   fc.assert(
     fc.property(weights, phase, fc.integer({ min: 1, max: 3 }), (all, begin, cycles) => {
-      const cycle = new ResourceCycle(membersOf(all), begin);
+      const cycle = new WeightedRoundRobin(membersOf(all), begin);
       const sum = all.reduce((a, b) => a + b);
       const had = all.map(() => 0);
       for (let turn = 0; turn < cycles * sum; turn++) had[cycle.next()[0]!.index]! += 1;
@@ -37,7 +37,7 @@ it("gives exactly the weights in whole cycles, wherever they begin", () => {
 it("names all others too, each once, and those that rest last until they have rested or done their work", () => {
   let now = 0;
   const members = membersOf([5, 3, 1]);
-  const cycle = new ResourceCycle(members, 0, () => now);
+  const cycle = new WeightedRoundRobin(members, 0, () => now);
   const sorted = () =>
     cycle
       .next()

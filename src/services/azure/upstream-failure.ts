@@ -1,5 +1,6 @@
 /** What went wrong at Azure, reduced to facts that are safe to tell: an SDK error's text can hold a token or a key. */
 import { GatewayError, badInput, identityNotFound } from "../../errors";
+import { acsUnavailable, wholeSeconds } from "./acs-errors";
 
 /** A failed call to ACS as status, code and wait; never its message. */
 export class UpstreamFailure extends Error {
@@ -10,7 +11,7 @@ export class UpstreamFailure extends Error {
   readonly code: string | undefined;
   /** The argument that ACS names as wrong. */
   readonly target: string | undefined;
-  /** How long Azure asks to wait, in milliseconds. */
+  /** How long ACS asks to wait, in milliseconds; a minute at most. */
   readonly retryAfterMs: number | undefined;
   readonly requestId: string | undefined;
   /** What is wrong with an answer that came, and made no sense. */
@@ -48,17 +49,22 @@ export class UpstreamFailure extends Error {
     return this.status === undefined || this.status === 408 || this.status >= 500;
   }
 
-  /** Azure has taken the request, whatever it made of it. */
-  get letThrough(): boolean {
-    if (this.unusable) return true;
-    return this.status !== undefined && this.status !== 429 && this.status < 500;
-  }
-
-  /** Says that Azure is in trouble, rather than that it refuses this request. */
-  get speaksAgainstAzure(): boolean {
+  /** Says that ACS is in trouble, rather than that it refuses this request. */
+  get speaksAgainstAcs(): boolean {
     if (this.cancelled || this.identityGone) return false;
     const { status } = this;
     return status === undefined || status < 400 || status === 408 || status >= 500;
+  }
+
+  /** What of it goes into events. */
+  get facts() {
+    const { status, code, requestId, cancelled } = this;
+    return {
+      ...(status === undefined ? {} : { status }),
+      ...(code === undefined ? {} : { code }),
+      ...(cancelled ? { cancelled } : {}),
+      ...(requestId === undefined ? {} : { requestId }),
+    };
   }
 
   /** The same in the words of the gateway's callers. `identityArgument` names the identity, if the call was about one. */
@@ -74,7 +80,7 @@ export class UpstreamFailure extends Error {
           "Azure Communication Services is rate limiting this resource.",
           {
             // Azure counts over windows of 30 seconds; without a Retry-After the next one is a safe guess.
-            retryAfterSeconds: Math.max(1, Math.ceil((this.retryAfterMs ?? 30_000) / 1000)),
+            retryAfterSeconds: wholeSeconds(this.retryAfterMs ?? 30_000),
           },
         );
       case 400:
@@ -83,10 +89,9 @@ export class UpstreamFailure extends Error {
       case 404:
         return this.refusal();
       default:
-        return new (neverSent.has(this.code ?? "") ? NothingSent : GatewayError)(
-          "UPSTREAM_UNAVAILABLE",
-          "Azure Communication Services did not give a usable answer. Try again later.",
-        );
+        return acsUnavailable("did not give a usable answer", {
+          hadNoEffect: neverSent.has(this.code ?? ""),
+        });
     }
   }
 
@@ -111,15 +116,8 @@ export class UpstreamFailure extends Error {
   }
 }
 
-/** An answer that is still listened for, but has taken too long for Azure to be well. */
-export class AnswerOverdue extends Error {
-  override readonly name = "AnswerOverdue";
-}
-
-/** A failure before anything was sent: whatever was asked for was certainly not done. */
-export class NothingSent extends GatewayError {
-  readonly madeNothing = true;
-}
+/** A longer Retry-After is not the window of ACS, and an hour would be an outage of our own making. */
+const maxRetryAfterMs = 60_000;
 
 /** Codes of sockets that were never connected. */
 const neverSent: ReadonlySet<string> = new Set([
@@ -158,5 +156,5 @@ function retryAfterMs(error: SdkError, nowMs: number): number | undefined {
   if (header === undefined) return undefined;
   const seconds = Number(header);
   const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - nowMs;
-  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
+  return Number.isFinite(ms) ? Math.min(Math.max(0, ms), maxRetryAfterMs) : undefined;
 }
