@@ -71,7 +71,7 @@ export interface Parts extends OwnTelemetry, OwnAnswering {
   /** How often the status page's figures are taken. */
   readonly status: Partial<SamplingPace>;
   /** How long streams last, and how many a user may have. */
-  readonly feed: FeedLimits;
+  readonly feed: Partial<FeedLimits>;
 }
 
 /** A gateway that was built and does not listen yet. Disposing of it finishes requests in flight first. */
@@ -128,7 +128,10 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   const users = directory && userIdentities(around, directory, identities, audit, parts.directory);
   const callers = callerAuthenticator(around, parts.issuerKeys);
   const own = new OwnIdentity(users, config.directory?.maxDevices ?? 0);
-  const revocations = new RevocationFeed(notices, own, clock, parts.feed);
+  const revocations = closing.add(new RevocationFeed(notices, own, clock, parts.feed));
+  callers.onApiKeysChange(() => {
+    revocations.recheck();
+  });
   const ownersOf = (ids: readonly string[]) =>
     users?.ownersOf(ids) ?? Promise.resolve(ids.map(() => undefined));
   const contextParts = { callers, limits, audit, tokens, revocations, ownersOf };

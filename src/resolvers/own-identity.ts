@@ -10,7 +10,7 @@ import {
 } from "../services/identities/directory/user-identities";
 import type { CallOptions } from "../services/azure/identity-provider";
 import { callerOf, checkDevice, checkRight, notYours } from "./access-rules";
-import type { RequestContext } from "./request-context";
+import type { KnownOwner, RequestContext } from "./request-context";
 
 /** What an input says of the identity. */
 export interface Target {
@@ -85,8 +85,11 @@ export class OwnIdentity {
 
   /** All identities of a user: his own, which may not exist yet and is then left out, and one per device label. */
   async listOf(user: Subject): Promise<readonly { readonly device: string; readonly identityId: string }[]> {
-    if (user.byClaim)
-      return user.identityId === undefined ? [] : [{ device: "", identityId: user.identityId }];
+    if (user.byClaim) {
+      if (user.identityId === undefined) return [];
+      await this.checkClaim(user, user.identityId);
+      return [{ device: "", identityId: user.identityId }];
+    }
     return this.directoryFor().listOf(user.issuer, user.subject);
   }
 
@@ -115,13 +118,29 @@ export class OwnIdentity {
   }
 
   private own(user: Subject, device: string, how: Finding, call: CallOptions): Acting | Promise<Acting> {
-    if (user.byClaim) {
-      if (device !== "")
-        throw badInput(argument(how, "device"), "Your issuer names your one identity: leave device out.");
-      if (user.identityId !== undefined) return { identityId: user.identityId, owner: undefined };
+    if (!user.byClaim) return this.ownInDirectory(user, device, how, call);
+    if (device !== "")
+      throw badInput(argument(how, "device"), "Your issuer names your one identity: leave device out.");
+    if (user.identityId === undefined) {
       throw new GatewayError("FORBIDDEN", "Your access token names no identity of yours.");
     }
-    return this.ownInDirectory(user, device, how, call);
+    const found: Acting = { identityId: user.identityId, owner: undefined };
+    if (!this.directory) return found;
+    return this.checkClaim(user, user.identityId).then(() => found);
+  }
+
+  /**
+   * Throws `FORBIDDEN` when the directory has the identity that an issuer's claim names for another user: an issuer
+   * speaks for its own users only. Without a directory there is one such issuer, and all users are its own.
+   */
+  private async checkClaim(user: Subject, identityId: string): Promise<void> {
+    const [owner] = (await this.directory?.ownersOf([identityId])) ?? [];
+    if (owner && !isOwner(user, owner)) {
+      throw new GatewayError(
+        "FORBIDDEN",
+        "The identity that your access token names belongs to another user.",
+      );
+    }
   }
 
   private async ownInDirectory(
@@ -146,9 +165,9 @@ export class OwnIdentity {
   }
 
   private async owns({ lookups }: RequestContext, user: Subject, identityId: string): Promise<boolean> {
-    if (user.byClaim) return user.identityId === identityId;
-    const owner = await lookups.owners.load(identityId);
-    return owner?.issuer === user.issuer && owner.subject === user.subject;
+    if (user.byClaim && user.identityId !== identityId) return false;
+    const owner = this.directory && (await lookups.owners.load(identityId));
+    return owner ? isOwner(user, owner) : user.byClaim;
   }
 
   private tooMany(argumentName: string): GatewayError {
@@ -162,6 +181,10 @@ export class OwnIdentity {
     if (this.directory) return this.directory;
     throw new Error("A user needs the directory, and there is none.");
   }
+}
+
+function isOwner({ issuer, subject }: Subject, owner: KnownOwner): boolean {
+  return owner.issuer === issuer && owner.subject === subject;
 }
 
 function argument({ input }: Finding, field: keyof Target): string {

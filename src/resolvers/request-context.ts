@@ -45,6 +45,8 @@ export interface RequestContext {
   readonly call: CreateCall;
   /** What is looked up for many identities at once. */
   readonly lookups: Lookups;
+  /** Verifies the request's credential once more. Throws or rejects when it is not valid any more. */
+  authenticateAgain(): Caller | undefined | Promise<Caller>;
   /** The stream of an identity's revocations. Throws what the caller may not follow. */
   revocations(target: Target): Promise<AsyncIterableIterator<RevocationEvent, undefined>>;
   /** Enters in the audit that the caller may not do it. */
@@ -79,7 +81,7 @@ export function requestContext(
   const made = (caller: Caller | undefined) => {
     request.caller = caller;
     if (caller) parts.limits.admitCaller(caller);
-    return new Request(caller, request, parts);
+    return new Request(caller, request, parts, credentials);
   };
   const caller = authenticated(credentials, request, parts);
   // Whoever was here before is known at once.
@@ -95,12 +97,17 @@ class Request implements RequestContext {
     readonly caller: Caller | undefined,
     private readonly request: AnsweredRequest,
     private readonly parts: ContextParts,
+    private readonly credentials: Credentials,
   ) {
     this.call = new Call(request, caller, parts.limits);
   }
 
   get lookups(): Lookups {
     return (this.looked ??= new Lookups(this.parts.tokens, this.parts.ownersOf));
+  }
+
+  authenticateAgain(): Caller | undefined | Promise<Caller> {
+    return this.parts.callers.authenticate(this.credentials);
   }
 
   revocations(target: Target): Promise<AsyncIterableIterator<RevocationEvent, undefined>> {

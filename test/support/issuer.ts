@@ -11,6 +11,8 @@ export interface Issuer extends AsyncDisposable {
   readonly jwksUrl: string;
   /** A token for this subject, good for an hour. */
   token(subject: string, claims?: JWTPayload): Promise<string>;
+  /** Another key takes the place of the one before: its tokens are good no more. */
+  rotate(): Promise<void>;
 }
 
 /** The audience of its tokens. */
@@ -18,10 +20,16 @@ export const audience = "acs-token-gateway";
 
 /** Starts it on a free loopback port. */
 export async function startIssuer(now: () => number = Date.now): Promise<Issuer> {
-  const { publicKey, privateKey } = await generateKeyPair("ES256");
-  const jwk: JWK = { ...(await exportJWK(publicKey)), kid: "first", alg: "ES256", use: "sig" };
+  const newKey = async () => {
+    const { publicKey, privateKey } = await generateKeyPair("ES256");
+    const kid = `key ${(count += 1)}`;
+    const jwk: JWK = { ...(await exportJWK(publicKey)), kid, alg: "ES256", use: "sig" };
+    return { kid, jwk, privateKey };
+  };
+  let count = 0;
+  let key = await newKey();
   const server = createServer((_request, response) => {
-    response.setHeader("content-type", "application/json").end(JSON.stringify({ keys: [jwk] }));
+    response.setHeader("content-type", "application/json").end(JSON.stringify({ keys: [key.jwk] }));
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -32,13 +40,16 @@ export async function startIssuer(now: () => number = Date.now): Promise<Issuer>
     token: (subject, claims = {}) => {
       const seconds = Math.floor(now() / 1000);
       return new SignJWT(claims)
-        .setProtectedHeader({ alg: "ES256", kid: "first", typ: "at+jwt" })
+        .setProtectedHeader({ alg: "ES256", kid: key.kid, typ: "at+jwt" })
         .setIssuer(url)
         .setAudience(audience)
         .setSubject(subject)
         .setIssuedAt(seconds)
         .setExpirationTime(seconds + 3600)
-        .sign(privateKey);
+        .sign(key.privateKey);
+    },
+    rotate: async () => {
+      key = await newKey();
     },
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();

@@ -8,6 +8,8 @@ import { withParts } from "./scope-policy";
 /** The keys in force, asked anew for each request. */
 export interface ApiKeys {
   current(): readonly ApiKey[];
+  /** Calls `listener` whenever other keys come into force; undefined where they never change. */
+  onChange?(listener: () => void): void;
 }
 
 /** Knows the keys in force by their hashes. */
@@ -15,7 +17,7 @@ export class ApiKeyAuthenticator {
   private readonly callers = new WeakMap<ApiKey, Caller>();
 
   constructor(
-    private readonly keys: ApiKeys,
+    readonly keys: ApiKeys,
     private readonly clock: Clock,
   ) {}
 

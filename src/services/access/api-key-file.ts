@@ -21,14 +21,20 @@ export class FileApiKeys extends WatchedFile<readonly ApiKey[]> implements ApiKe
       onChange: (changed) => {
         this.all = undefined;
         events.apiKeysChanged(changed.map(({ name }) => name));
+        for (const listener of this.listeners) listener();
       },
       onRejected: events.apiKeysRejected,
     });
   }
 
+  private readonly listeners: (() => void)[] = [];
   private all: readonly ApiKey[] | undefined;
 
   override current(): readonly ApiKey[] {
     return (this.all ??= [...super.current(), ...this.always]);
+  }
+
+  onChange(listener: () => void): void {
+    this.listeners.push(listener);
   }
 }

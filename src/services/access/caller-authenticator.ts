@@ -26,6 +26,11 @@ export class CallerAuthenticator {
     return this.accessTokens?.keysState;
   }
 
+  /** Calls `listener` whenever the API keys in force change. */
+  onApiKeysChange(listener: () => void): void {
+    this.apiKeys.keys.onChange?.(listener);
+  }
+
   /**
    * The caller; undefined when no credential was sent, which is for the access rules to judge. A credential that is
    * sent but not valid is refused here with `UNAUTHENTICATED`, even if the operation would be open to everyone; so

@@ -1,4 +1,5 @@
-/** An issuer's public keys: found by discovery, kept, renewed in the background, and fetched anew when one is missing. */
+/** An issuer's public keys: found by discovery, kept, refreshed before they are too old, and when one is missing. */
+import { z } from "zod";
 import { reasonOf } from "../redis/reason-of";
 import type { Clock } from "../clock";
 import type { Events } from "../telemetry/events";
@@ -6,10 +7,14 @@ import { isSafeUrl, type OidcIssuer } from "./oidc-issuer";
 
 /** How keys are fetched; times in milliseconds. */
 export interface KeyTimings {
-  /** Keys that are older are fetched again, in the background. */
+  /** Keys that are older are refreshed in the background. */
   readonly freshMs: number;
-  /** Keys that could not be fetched again for so long are not used any more. */
+  /** Keys that are older are refreshed before they are used. */
+  readonly maxAgeMs: number;
+  /** While the issuer is away, keys are used up to this age. */
   readonly staleMs: number;
+  /** After a refresh has failed, keys beyond their maximum age are used without waiting for the issuer for so long. */
+  readonly graceMs: number;
   /** Between two fetches because of a key that is not there, and after one that failed. */
   readonly cooldownMs: number;
   /** The longest that discovery or the keys may take. */
@@ -18,8 +23,10 @@ export interface KeyTimings {
 
 /** What is used unless told otherwise. */
 export const keyTimings: KeyTimings = {
-  freshMs: 10 * 60_000,
+  freshMs: 5 * 60_000,
+  maxAgeMs: 10 * 60_000,
   staleMs: 24 * 60 * 60_000,
+  graceMs: 30_000,
   cooldownMs: 5_000,
   timeoutMs: 5_000,
 };
@@ -34,6 +41,13 @@ export class KeysUnavailable extends Error {
 
 /** The most that a discovery document or a set of keys may hold, in characters. */
 const maxDocument = 512 * 1024;
+
+const keySet = z.object({ keys: z.array(z.unknown()).max(1_000) });
+/** One key (RFC 7517, section 4). Those of another form are left out: the issuer's other keys serve. */
+const jwk = z.looseObject({ kty: z.string(), kid: z.string().max(1_024).optional() });
+const discovery = z.looseObject({ issuer: z.string(), jwks_uri: z.string() });
+/** Key ids in the log: their number, and the length of each. */
+const told = { keys: 20, characters: 64 };
 
 /** The keys of one issuer, of whatever kind `Keys` is: the one who verifies makes them from the JSON Web Key Set. */
 export class IssuerKeys<Keys> {
@@ -62,19 +76,26 @@ export class IssuerKeys<Keys> {
     return isUsable ? "stale" : "unavailable";
   }
 
-  /** Fetches keys that are no longer fresh, in the background. */
-  renewIfOld(): void {
+  /** Whether the keys must be refreshed before they are used: then {@link current} does. */
+  get mustRefresh(): boolean {
+    const age = this.clock.now() - this.fetchedAt;
+    if (this.keys === undefined || age >= this.timings.staleMs) return true;
+    const failedJustNow = this.hasFailed && this.clock.now() - this.triedAt < this.timings.graceMs;
+    return age >= this.timings.maxAgeMs && !failedJustNow;
+  }
+
+  /** Refreshes keys that are no longer fresh, in the background. */
+  refreshIfOld(): void {
     if (this.clock.now() - this.fetchedAt >= this.timings.freshMs) void this.fetchUnlessCooling();
   }
 
-  /** The keys there are. Rejects with {@link KeysUnavailable} when there are none, or none that may still be used. */
+  /**
+   * The keys, refreshed first when they are beyond their maximum age. If that fails they are used for a day at most.
+   * Rejects with {@link KeysUnavailable} when there are none that may be used.
+   */
   async current(): Promise<Keys> {
-    const age = this.clock.now() - this.fetchedAt;
-    if (this.keys !== undefined && age < this.timings.staleMs) {
-      if (age >= this.timings.freshMs) void this.fetchUnlessCooling();
-      return this.keys;
-    }
-    await this.fetchUnlessCooling();
+    if (this.mustRefresh) await this.fetchUnlessCooling();
+    else this.refreshIfOld();
     if (this.keys === undefined || this.clock.now() - this.fetchedAt >= this.timings.staleMs) {
       throw new KeysUnavailable(`The keys of ${this.issuer.issuer} could not be fetched.`);
     }
@@ -110,16 +131,19 @@ export class IssuerKeys<Keys> {
 
   private async fetch(): Promise<void> {
     const signal = AbortSignal.timeout(this.timings.timeoutMs);
-    const jwks = await readJson(this.issuer.jwksUri ?? (await this.discover(signal)), signal);
-    if (!Array.isArray(jwks.keys)) throw new Problem("its keys are no JSON Web Key Set");
-    const keys = jwks.keys.filter((key) => typeof key === "object" && key !== null) as Jwk[];
+    const jwks = keySet.safeParse(
+      await readJson(this.issuer.jwksUri ?? (await this.discover(signal)), signal),
+    );
+    if (!jwks.success) throw new Problem("its keys are no JSON Web Key Set");
+    const keys = jwks.data.keys.flatMap((key) => jwk.safeParse(key).data ?? []);
     const text = JSON.stringify(keys);
     if (this.keys === undefined || text !== this.text) {
       this.keys = this.make({ keys });
       this.text = text;
       this.generation += 1;
       const { issuer } = this.issuer;
-      this.events.issuerKeysChanged({ issuer, keyIds: keys.map(({ kid }) => String(kid)) });
+      const keyIds = keys.slice(0, told.keys).map(({ kid = "none" }) => kid.slice(0, told.characters));
+      this.events.issuerKeysChanged({ issuer, keyIds });
     }
     this.fetchedAt = this.clock.now();
   }
@@ -128,15 +152,11 @@ export class IssuerKeys<Keys> {
   private async discover(signal: AbortSignal): Promise<string> {
     const { issuer } = this.issuer;
     const document = await readJson(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`, signal);
-    if (document.issuer !== issuer) throw new Problem("its discovery document is another issuer's");
-    const { jwks_uri: uri } = document;
-    if (typeof uri !== "string" || !isSafeUrl(uri)) throw new Problem("its jwks_uri is no https URL");
-    return uri;
+    const { data } = discovery.safeParse(document);
+    if (data?.issuer !== issuer) throw new Problem("its discovery document is another issuer's");
+    if (!isSafeUrl(data.jwks_uri)) throw new Problem("its jwks_uri is no https URL");
+    return data.jwks_uri;
   }
-}
-
-interface Jwk {
-  readonly kid?: unknown;
 }
 
 /** An answer of the issuer that is of no use; the message is our own. */
@@ -149,16 +169,14 @@ function problemOf(error: unknown): string {
   return reasonOf(error instanceof Error ? (error.cause ?? error) : error);
 }
 
-async function readJson(url: string, signal: AbortSignal): Promise<Record<string, unknown>> {
+async function readJson(url: string, signal: AbortSignal): Promise<unknown> {
   const answer = await fetch(url, { signal, redirect: "error", headers: { accept: "application/json" } });
   if (!answer.ok) throw new Problem(`it answered ${answer.status}`);
   const text = await answer.text();
   if (text.length > maxDocument) throw new Problem("its answer is too long");
   try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
+    return JSON.parse(text);
   } catch {
-    // Told below.
+    throw new Problem("its answer is no JSON object");
   }
-  throw new Problem("its answer is no JSON object");
 }

@@ -2,7 +2,7 @@
 import { createPublicKey } from "node:crypto";
 import type { Clock } from "../clock";
 import { reasonOf } from "../redis/reason-of";
-import { isSafeUrl, type OidcIssuer, type SignatureAlgorithm } from "./oidc-issuer";
+import { isSafeUrl, signatureAlgorithms, type OidcIssuer, type SignatureAlgorithm } from "./oidc-issuer";
 
 /** What came of it. */
 export interface IssuerSight {
@@ -108,14 +108,17 @@ function isKey(key: unknown): key is Jwk {
   }
 }
 
+/** RFC 7518, section 3.4; RFC 8037, section 3.1. */
+const ellipticCurves = new Map<unknown, SignatureAlgorithm>([
+  ["P-256", "ES256"],
+  ["P-384", "ES384"],
+  ["P-521", "ES512"],
+  ["Ed25519", "EdDSA"],
+]);
+
 function algorithmsOf({ kty, alg, crv }: Jwk): readonly SignatureAlgorithm[] {
-  const possible: readonly SignatureAlgorithm[] =
-    kty === "RSA"
-      ? ["RS256", "PS256"]
-      : kty === "EC" && crv === "P-256"
-        ? ["ES256"]
-        : kty === "OKP" && crv === "Ed25519"
-          ? ["EdDSA"]
-          : [];
+  const ofCurve = ellipticCurves.get(crv);
+  const possible =
+    kty === "RSA" ? signatureAlgorithms.filter((each) => /^[RP]S/.test(each)) : ofCurve ? [ofCurve] : [];
   return alg === undefined ? possible : possible.filter((each) => each === alg);
 }

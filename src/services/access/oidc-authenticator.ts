@@ -1,30 +1,15 @@
 /** Bearer access token → Caller: verifies JWTs of trusted issuers (RFC 7519, RFC 8725, RFC 9068), each once in its life. */
 import { hash } from "node:crypto";
-import {
-  createLocalJWKSet,
-  decodeJwt,
-  decodeProtectedHeader,
-  errors,
-  jwtVerify,
-  type JWTPayload,
-  type JSONWebKeySet,
-  type ProtectedHeaderParameters,
-} from "jose";
+import { createLocalJWKSet, errors, jwtVerify, type JSONWebKeySet } from "jose";
 import type { LRUCache } from "lru-cache";
 import { GatewayError } from "../../errors";
 import { boundedCache } from "../bounded-cache";
 import type { Clock } from "../clock";
-import { isIdentityId } from "../identities/identity-id";
 import type { Events } from "../telemetry/events";
 import type { Caller } from "./caller";
 import { IssuerKeys, KeysUnavailable, type KeysState, type KeyTimings } from "./issuer-keys";
 import type { OidcIssuer } from "./oidc-issuer";
-import { withParts } from "./scope-policy";
-
-/** How far the issuer's clock and ours may be apart, in seconds. */
-const clockTolerance = 5;
-/** OpenID Connect Core, section 2: `sub` has at most 255 characters. */
-const maxSubject = 255;
+import { notValid, parseToken, toCaller, typeOf, type TokenParts } from "./token-claims";
 
 type KeySet = ReturnType<typeof createLocalJWKSet>;
 
@@ -81,9 +66,10 @@ export class OidcAuthenticator {
       this.verified.delete(digest);
       throw notValid("it has expired");
     }
-    if (known.generation !== known.trusted.keys.generation) return undefined;
-    // Has the keys renewed in the background when it is time, and is not waited for.
-    known.trusted.keys.renewIfOld();
+    const { keys } = known.trusted;
+    // A key that its issuer has removed since verifies nothing more, however long nobody has asked.
+    if (known.generation !== keys.generation || keys.mustRefresh) return undefined;
+    keys.refreshIfOld();
     return known.caller;
   }
 
@@ -96,58 +82,48 @@ export class OidcAuthenticator {
   }
 
   private async verify(token: string, digest: string): Promise<Caller> {
-    const trusted = this.trustedFor(token);
-    const { generation, payload } = await this.verifiedPayload(token, trusted);
-    const expiresAt = ((payload.exp ?? 0) + clockTolerance) * 1000;
-    const caller = toCaller(payload, trusted.policy, expiresAt);
+    const parts = parseToken(token);
+    const trusted = this.trustedFor(parts);
+    const generation = await this.checkSignature(token, trusted);
+    const expiresAt = (parts.claims.exp + trusted.policy.clockToleranceSeconds) * 1000;
+    const caller = toCaller(parts, trusted.policy, expiresAt);
     this.verified.set(digest, { caller, expiresAt, trusted, generation });
     return caller;
   }
 
-  /** Whose token it says it is, and what is expected of such a one. Nothing of it is believed yet. */
-  private trustedFor(token: string): Trusted {
-    let header: ProtectedHeaderParameters;
-    let payload: JWTPayload;
-    try {
-      header = decodeProtectedHeader(token);
-      payload = decodeJwt(token);
-    } catch {
-      throw notValid("it is no signed JSON Web Token");
-    }
-    const candidates = this.byIssuer.get(payload.iss ?? "");
+  /** The issuer that the token names, and what is expected of its tokens. Nothing of the token is believed yet. */
+  private trustedFor({ header, claims }: TokenParts): Trusted {
+    const candidates = this.byIssuer.get(claims.iss ?? "");
     if (!candidates) throw notValid("its issuer is not trusted here");
-    const audiences = [payload.aud ?? []].flat();
+    const audiences = [claims.aud ?? []].flat();
     const trusted = candidates.find(({ policy }) =>
       policy.audiences.some((each) => audiences.includes(each)),
     );
     if (!trusted) throw notValid("it is meant for another audience");
     const algorithms: readonly string[] = trusted.policy.algorithms;
     // RFC 9864 has made names of its own for EdDSA's curves; Ed25519 is the one that is meant.
-    if (!algorithms.includes(header.alg === "Ed25519" ? "EdDSA" : String(header.alg))) {
+    if (!algorithms.includes(header.alg === "Ed25519" ? "EdDSA" : header.alg)) {
       throw notValid("its algorithm is not accepted");
     }
     const types: readonly string[] = trusted.policy.types;
-    const type = header.typ?.toLowerCase().replace(/^application\//, "") ?? "absent";
-    if (!types.includes(type)) throw notValid("its typ is not that of an access token");
+    if (!types.includes(typeOf(header))) throw notValid("its typ is not that of an access token");
     return trusted;
   }
 
-  private async verifiedPayload(
-    token: string,
-    { policy, keys }: Trusted,
-  ): Promise<{ readonly payload: JWTPayload; readonly generation: number }> {
+  /** The generation of the keys that the token is verified with. */
+  private async checkSignature(token: string, { policy, keys }: Trusted): Promise<number> {
     const verify = async (keySet: KeySet) => {
       const { generation } = keys;
       const algorithms = policy.algorithms.flatMap((name) => (name === "EdDSA" ? [name, "Ed25519"] : name));
-      const { payload } = await jwtVerify(token, keySet, {
+      await jwtVerify(token, keySet, {
         algorithms,
         issuer: policy.issuer,
         audience: [...policy.audiences],
-        clockTolerance,
+        clockTolerance: policy.clockToleranceSeconds,
         currentDate: new Date(this.clock.now()),
-        requiredClaims: ["sub", "exp"],
+        requiredClaims: ["exp"],
       });
-      return { payload, generation };
+      return generation;
     };
     try {
       const keySet = await keys.current();
@@ -196,58 +172,4 @@ function isKeyProblem(error: unknown): boolean {
   return (
     error instanceof Error && ["DataError", "NotSupportedError", "InvalidAccessError"].includes(error.name)
   );
-}
-
-function notValid(why: string): GatewayError {
-  return new GatewayError("UNAUTHENTICATED", `The access token is not valid: ${why}.`);
-}
-
-function toCaller(claims: JWTPayload, policy: OidcIssuer, validUntil: number): Caller {
-  const subject = subjectOf(claims);
-  const guest = isGuest(claims, policy);
-  const carried = ["scope", "scp", "roles", "permissions"].flatMap((name) => wordsOf(claims[name]));
-  return {
-    kind: guest ? "guest" : "user",
-    id: `user:${policy.issuer} ${subject}`,
-    name: subject,
-    rights: new Set(policy.rights.filter((right) => carried.includes(right))),
-    scopes: withParts(guest ? policy.guestScopes : policy.scopes),
-    user: {
-      issuer: policy.issuer,
-      subject,
-      byClaim: policy.identityClaim !== undefined,
-      identityId: identityIn(claims, policy.identityClaim),
-      objectId: typeof claims.oid === "string" ? claims.oid : undefined,
-      ephemeralForMs: guest ? policy.guestEphemeralMs : undefined,
-    },
-    validUntil,
-    requestsPerMinute: undefined,
-    issuancesPerMinute: undefined,
-  };
-}
-
-/** What cannot be told apart in a database or a log names nobody: lone surrogates, control characters, other types. */
-function subjectOf({ sub }: { readonly sub?: unknown }): string {
-  if (typeof sub === "string" && sub !== "" && sub.length <= maxSubject && !/[\p{Cc}\p{Cs}]/u.test(sub))
-    return sub;
-  throw notValid(`its sub must be a text of 1 to ${maxSubject} printable characters`);
-}
-
-function isGuest(claims: JWTPayload, { guests }: OidcIssuer): boolean {
-  if (guests === undefined || guests === "all") return guests === "all";
-  const claim = claims[guests.claim];
-  return wordsOf(claim).includes(guests.value) || String(claim) === guests.value;
-}
-
-/** The words of a claim that is a list, or a string as OAuth writes scopes. */
-function wordsOf(claim: unknown): string[] {
-  if (typeof claim === "string") return claim.split(" ");
-  return Array.isArray(claim) ? claim.filter((word) => typeof word === "string") : [];
-}
-
-function identityIn(claims: JWTPayload, name: string | undefined): string | undefined {
-  const claim = name === undefined ? undefined : claims[name];
-  if (claim === undefined || claim === null) return undefined;
-  if (typeof claim === "string" && isIdentityId(claim)) return claim;
-  throw notValid(`its claim ${name ?? ""} is not the id of an ACS identity`);
 }

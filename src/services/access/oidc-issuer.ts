@@ -6,17 +6,38 @@ import { allRights, type Right } from "./rights";
 import { guestScopes } from "./scope-policy";
 
 /** Algorithms of keys that only the issuer has (RFC 7518, section 3.1; RFC 8037): a shared secret is none of them. */
-export const signatureAlgorithms = ["RS256", "PS256", "ES256", "EdDSA"] as const;
+export const signatureAlgorithms = [
+  "RS256",
+  "RS384",
+  "RS512",
+  "PS256",
+  "PS384",
+  "PS512",
+  "ES256",
+  "ES384",
+  "ES512",
+  "EdDSA",
+] as const;
 /** One of {@link signatureAlgorithms}. */
 export type SignatureAlgorithm = (typeof signatureAlgorithms)[number];
+/** Accepted unless the entry says otherwise. */
+export const defaultAlgorithms: readonly SignatureAlgorithm[] = ["RS256", "PS256", "ES256", "EdDSA"];
+/** How far the issuer's clock and ours may be apart, in seconds. */
+const clockTolerance = { min: 0, max: 300, default: 5 };
 
 /** What a token's `typ` may be, without `application/`: an access token by RFC 9068, or a JWT of no declared kind. */
 export const tokenTypes = ["at+jwt", "jwt", "absent"] as const;
 /** One of {@link tokenTypes}. */
 export type TokenType = (typeof tokenTypes)[number];
 
-/** Which of an issuer's users are guests: all, or those whose claim is or holds a value. */
-export type Guests = "all" | { readonly claim: string; readonly value: string };
+/** A claim that is the value, or a list or space-separated text that has it among others. */
+export interface ClaimValue {
+  readonly claim: string;
+  readonly value: string;
+}
+
+/** Which of an issuer's users are guests: all, or those with a claim. */
+export type Guests = "all" | ClaimValue;
 
 /** An issuer and its users' policy. */
 export interface OidcIssuer {
@@ -28,6 +49,12 @@ export interface OidcIssuer {
   readonly jwksUri: string | undefined;
   readonly algorithms: readonly SignatureAlgorithm[];
   readonly types: readonly TokenType[];
+  /** The claims that a token must have, all of them. */
+  readonly required: readonly ClaimValue[];
+  /** How far its clock and ours may be apart, in seconds: 0 to 300. */
+  readonly clockToleranceSeconds: number;
+  /** The claim that tells its users apart. */
+  readonly subjectClaim: string;
   /** What users may be issued. */
   readonly scopes: readonly TokenScope[];
   readonly guests: Guests | undefined;
@@ -48,6 +75,9 @@ const fieldNames = [
   "jwks",
   "algorithms",
   "typ",
+  "require",
+  "clock-tolerance",
+  "subject-claim",
   "scopes",
   "guests",
   "guest-scopes",
@@ -67,8 +97,23 @@ export function parseOidcIssuers(text: string): Meaning<readonly OidcIssuer[]> {
     );
     if (new Set(pairs).size < pairs.length)
       throw new EntryProblem("must not name an issuer and audience twice");
+    checkSpeakers(issuers);
     return issuers;
   });
+}
+
+/** What two entries together must not allow: that one user can be taken for another. */
+function checkSpeakers(issuers: readonly OidcIssuer[]): void {
+  const subjects = new Set(issuers.map(({ issuer, subjectClaim }) => `${issuer} ${subjectClaim}`));
+  if (subjects.size > new Set(issuers.map(({ issuer }) => issuer)).size) {
+    throw new EntryProblem("must give all entries of one issuer the same subject-claim");
+  }
+  const naming = issuers.filter(({ identityClaim }) => identityClaim !== undefined);
+  if (new Set(naming.map(({ issuer }) => issuer)).size > 1) {
+    throw new EntryProblem(
+      "must give identity-claim to one issuer only: of two, either could name identities of the other's users. Leave it out for the others, whose identities the gateway then keeps in its directory",
+    );
+  }
 }
 
 function toIssuer(entry: Entry): OidcIssuer {
@@ -87,9 +132,14 @@ function toIssuer(entry: Entry): OidcIssuer {
     issuer,
     audiences,
     jwksUri,
-    algorithms: words(entry, "algorithms", signatureAlgorithms, issuer) ?? signatureAlgorithms,
+    algorithms: words(entry, "algorithms", signatureAlgorithms, issuer) ?? defaultAlgorithms,
     // at+jwt cannot be told from two joined words, so types are given one by one.
     types: types(entry.fields.get("typ"), issuer) ?? ["at+jwt", "jwt"],
+    required: (entry.fields.get("require") ?? []).map((text) => claimValue("require", text, issuer)),
+    clockToleranceSeconds:
+      number(entry, "clock-tolerance", issuer, clockTolerance.min, clockTolerance.max) ??
+      clockTolerance.default,
+    subjectClaim: single(entry, "subject-claim", issuer) ?? "sub",
     scopes: words(entry, "scopes", tokenScopes, issuer) ?? tokenScopes,
     guests: guests(single(entry, "guests", issuer), issuer),
     guestScopes: words(entry, "guest-scopes", tokenScopes, issuer) ?? guestScopes,
@@ -109,9 +159,16 @@ function types(given: readonly string[] | undefined, issuer: string): readonly T
 
 function guests(text: string | undefined, issuer: string): Guests | undefined {
   if (text === undefined || text === "all") return text;
-  const [, claim, value] = /^([^:]+):(.+)$/.exec(text) ?? [];
-  if (claim !== undefined && value !== undefined) return { claim, value };
-  throw new EntryProblem(`must give ${issuer} guests=all or guests=<claim>:<value>`);
+  return claimValue("guests", text, issuer);
+}
+
+/** `<claim>:<value>`. A claim's name may be a URL, which has a colon of its own. */
+function claimValue(field: "guests" | "require", text: string, issuer: string): ClaimValue {
+  const colon = text.indexOf(":", /^https?:\/\//.exec(text)?.[0].length ?? 0);
+  const [claim, value] = [text.slice(0, Math.max(colon, 0)), text.slice(colon + 1)];
+  if (claim !== "" && value !== "") return { claim, value };
+  const all = field === "guests" ? "guests=all or " : "";
+  throw new EntryProblem(`must give ${issuer} ${all}${field}=<claim>:<value>`);
 }
 
 /** Whether keys may come from `url`: nobody else can have written what it answers. */

@@ -20,5 +20,5 @@ export function reasonOf(error: unknown): string {
   if (typeof code === "string") return code;
   if (typeof message !== "string") return "UNKNOWN";
   const known = inWords.find(([words]) => words.test(message));
-  return known?.[1] ?? /^-?([A-Z]{2,})\b/.exec(message)?.[1] ?? "UNKNOWN";
+  return known?.[1] ?? /^-?([A-Z]{2,40})\b/.exec(message)?.[1] ?? "UNKNOWN";
 }

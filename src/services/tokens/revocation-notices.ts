@@ -1,6 +1,6 @@
 /** Tells listeners on any replica that an identity's tokens were revoked: soon, at most once each, and perhaps never. */
 import { createHash, randomUUID } from "node:crypto";
-import { EventEmitter, on } from "node:events";
+import { z } from "zod";
 import { reasonOf } from "../redis/reason-of";
 import type { Events } from "../telemetry/events";
 import type { Cause } from "./revocations";
@@ -34,6 +34,20 @@ export interface NoticePace {
 
 export const noticePace: NoticePace = { probeMs: 5_000 };
 
+/** Notices that wait for one slow stream; older ones are dropped, since each says the same. */
+const maxWaiting = 100;
+
+/** A notice on the channel, in words: who sent it, whose tokens (a digest), why, and when. Anybody may have published it. */
+const noticeText = z.tuple([
+  z.string().max(64),
+  z.string().regex(/^[\w-]{22}$/),
+  z.enum(["revocation", "deletion"]),
+  // What a Date can hold (ECMAScript, 21.4.1.1).
+  z.coerce.number().int().min(0).max(8.64e15),
+]);
+/** Longer texts are no notices, and are not looked at. */
+const maxText = 160;
+
 /**
  * Pub/sub of revocations. Delivery is best effort: a replica that is cut off from Redis hears only of its own, and
  * nothing is repeated. Neither the caching promise nor anything else depends on it.
@@ -42,7 +56,8 @@ export const noticePace: NoticePace = { probeMs: 5_000 };
  * to itself now and then, and listens on a new connection when it has not heard it.
  */
 export class RevocationNotices implements AsyncDisposable {
-  private readonly emitter = new EventEmitter().setMaxListeners(0);
+  /** By the digest of the identity. */
+  private readonly listeners = new Map<string, Set<(notice: RevocationNotice) => void>>();
   /** Tells this replica's own notices, which it has delivered already, from the others'. */
   private readonly self = randomUUID();
   private listening: Promise<void> | undefined;
@@ -63,40 +78,50 @@ export class RevocationNotices implements AsyncDisposable {
 
   /** Tells everybody who listens for the identity. Waits for nobody and never throws. */
   tell(identityId: string, { cause, revokedAt }: RevocationNotice): void {
-    const name = nameOf(identityId);
-    this.emitter.emit(name, { cause, revokedAt } satisfies RevocationNotice);
-    this.channel?.publish([this.self, name, cause, revokedAt].join(" ")).catch(this.unavailable);
+    const digest = digestOf(identityId);
+    this.deliver(digest, { cause, revokedAt });
+    this.channel?.publish([this.self, digest, cause, revokedAt].join(" ")).catch(this.unavailable);
   }
 
-  /** What is told of the identity from now on, until `signal` aborts or the iteration is ended. */
+  /** Notices about the identity from now on, until `signal` aborts or the iteration ends. */
   of(identityId: string, signal: AbortSignal): Notices {
-    const heard = on(this.emitter, nameOf(identityId), { signal }) as AsyncIterator<
-      [RevocationNotice],
-      undefined
-    >;
-    const result: Notices = {
-      next: async () => {
-        try {
-          const next = await heard.next();
-          return next.done ? next : { done: false, value: next.value[0] };
-        } catch (error) {
-          if (signal.aborted) return { done: true, value: undefined };
-          throw error;
-        }
-      },
-      return: async () => {
-        await heard.return?.();
-        return { done: true, value: undefined };
-      },
-      [Symbol.asyncIterator]: () => result,
+    const waiting: RevocationNotice[] = [];
+    const asking: (() => void)[] = [];
+    const wake = () => {
+      for (const each of asking.splice(0)) each();
     };
-    return result;
+    const leave = this.listen(digestOf(identityId), (notice) => {
+      if (waiting.length === maxWaiting) waiting.shift();
+      waiting.push(notice);
+      wake();
+    });
+    let ended = false;
+    const end = () => {
+      ended = true;
+      leave();
+      wake();
+    };
+    if (signal.aborted) end();
+    else signal.addEventListener("abort", end, { once: true });
+    const notices: Notices = {
+      next: async () => {
+        while (!ended && waiting.length === 0) await new Promise<void>((resolve) => asking.push(resolve));
+        const value = ended ? undefined : waiting.shift();
+        return value ? { done: false, value } : { done: true, value: undefined };
+      },
+      return: () => {
+        end();
+        return Promise.resolve({ done: true, value: undefined });
+      },
+      [Symbol.asyncIterator]: () => notices,
+    };
+    return notices;
   }
 
   /** Resolves when other replicas' notices arrive here, or soon when they cannot. */
   ready(): Promise<void> {
     // Gateways without listeners need no second connection.
-    return (this.listening ??= this.channel ? this.listen(this.channel) : Promise.resolve());
+    return (this.listening ??= this.channel ? this.listenTo(this.channel) : Promise.resolve());
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -104,7 +129,21 @@ export class RevocationNotices implements AsyncDisposable {
     return Promise.resolve();
   }
 
-  private listen(channel: NoticeChannel): Promise<void> {
+  private deliver(digest: string, notice: RevocationNotice): void {
+    for (const listener of this.listeners.get(digest) ?? []) listener(notice);
+  }
+
+  /** Returns what ends the listening. */
+  private listen(digest: string, listener: (notice: RevocationNotice) => void): () => void {
+    const listeners = this.listeners.get(digest) ?? new Set();
+    this.listeners.set(digest, listeners.add(listener));
+    return () => {
+      const left = listeners.delete(listener) && listeners.size === 0;
+      if (left) this.listeners.delete(digest);
+    };
+  }
+
+  private listenTo(channel: NoticeChannel): Promise<void> {
     this.timer = setInterval(() => {
       this.probe(channel);
     }, this.pace.probeMs);
@@ -136,17 +175,16 @@ export class RevocationNotices implements AsyncDisposable {
   };
 
   private readonly hear = (text: string): void => {
-    const [from, name = "", cause, at] = text.split(" ");
-    if (from === this.self) {
+    if (text.length > maxText) return;
+    const words = text.split(" ");
+    if (words[0] === this.self) {
       this.unheard = false;
       this.heardSince = true;
       this.told = false;
       return;
     }
-    const revokedAt = Number(at);
-    // Whoever may write to Redis may say anything here.
-    if (!(cause === "revocation" || cause === "deletion") || !isMoment(revokedAt)) return;
-    this.emitter.emit(name, { cause, revokedAt } satisfies RevocationNotice);
+    const { data } = noticeText.safeParse(words);
+    if (data) this.deliver(data[1], { cause: data[2], revokedAt: data[3] });
   };
 
   private readonly unavailable = (error: unknown): void => {
@@ -154,12 +192,7 @@ export class RevocationNotices implements AsyncDisposable {
   };
 }
 
-/** Whether a Date can be made of it (ECMAScript, 21.4.1.1). */
-function isMoment(ms: number): boolean {
-  return Number.isInteger(ms) && Math.abs(ms) <= 8.64e15;
-}
-
-/** Ids of identities are personal data, and have no business in a channel; nor may one be the name `error`. */
-function nameOf(identityId: string): string {
-  return `of:${createHash("sha256").update(identityId).digest("base64url").slice(0, 22)}`;
+/** Identity ids are personal data and do not belong in a channel. */
+function digestOf(identityId: string): string {
+  return createHash("sha256").update(identityId).digest("base64url").slice(0, 22);
 }

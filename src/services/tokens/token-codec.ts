@@ -4,6 +4,8 @@ import type { CachedToken } from "./token-store";
 
 const format = { text: 0, jwt: 1 } as const;
 const headBytes = 10;
+/** What a Date can hold (ECMAScript, 21.4.1.1). */
+const maxTime = 8.64e15;
 
 /** Layout: format, scope bits, expiresOn (8 bytes, milliseconds), then the token as text or as length-prefixed parts. */
 export function encodeToken({ token, scopes, expiresOn }: CachedToken): Buffer {
@@ -23,9 +25,18 @@ export function encodeToken({ token, scopes, expiresOn }: CachedToken): Buffer {
 /** The token that {@link encodeToken} wrote, or undefined for anything else. */
 export function decodeToken(bytes: Buffer): CachedToken | undefined {
   if (bytes.length <= headBytes) return undefined;
-  const token = bytes.readUInt8(0) === format.jwt ? joinJwt(bytes) : bytes.toString("utf8", headBytes);
-  if (token === undefined) return undefined;
-  return { token, scopes: bitsToScopes(bytes.readUInt8(1)), expiresOn: bytes.readDoubleBE(2) };
+  const [kind, bits, expiresOn] = [bytes.readUInt8(0), bytes.readUInt8(1), bytes.readDoubleBE(2)];
+  const scopes = bitsToScopes(bits);
+  // Sealed by us, but perhaps by a version that wrote something else.
+  if (scopesToBits(scopes) !== bits || bits === 0 || !(expiresOn > 0 && expiresOn <= maxTime))
+    return undefined;
+  const token =
+    kind === format.jwt
+      ? joinJwt(bytes)
+      : kind === format.text
+        ? bytes.toString("utf8", headBytes)
+        : undefined;
+  return token === undefined ? undefined : { token, scopes, expiresOn };
 }
 
 function joinJwt(bytes: Buffer): string | undefined {

@@ -60,7 +60,8 @@ export function tokenKey(
 
 /** The key that `field` of an identity stands for, or undefined when it is no such field. */
 export function tokenKeyOfField(identityId: string, field: string): TokenKey | undefined {
-  const [bits, minutes, credential] = field.split(".");
-  if (bits === undefined || minutes === undefined || credential === undefined) return undefined;
-  return tokenKey(identityId, bitsToScopes(Number(bits)), Number(minutes), credential);
+  const [, bits, minutes, credential] = /^(\d{1,2})\.(\d{2,4})\.([\w-]{1,64})$/.exec(field) ?? [];
+  if (credential === undefined) return undefined;
+  const key = tokenKey(identityId, bitsToScopes(Number(bits)), Number(minutes), credential);
+  return key.field === field && key.scopes.length > 0 ? key : undefined;
 }

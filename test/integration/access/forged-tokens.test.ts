@@ -1,11 +1,15 @@
 /** Access tokens that nobody should believe, each in a row, and those that must be. */
 import { createHmac, createPrivateKey, createSign, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
 import {
   CompactEncrypt,
+  CompactSign,
   exportJWK,
   exportSPKI,
   generateKeyPair,
@@ -14,25 +18,32 @@ import {
   type JWK,
   type JWTPayload,
 } from "jose";
+import { openStream } from "../../support/event-stream";
 import { GraphqlClient } from "../../support/graphql-client";
 import { startWorld, type World } from "../../support/world";
 
 const audience = "api://gateway";
 const identityId = "8:acs:0e0ac5e0-0000-4000-8000-00000000ac5e_somebody";
 const algorithms = ["RS256", "PS256", "ES256", "EdDSA"] as const;
+/** Accepted of issuers whose entry says so. */
+const otherAlgorithms = ["RS512", "ES384"] as const;
 
 let world: World;
 let server: Server;
 let issuer: string;
 let other: string;
+let strict: string;
+let b2c: string;
+let folder: string;
 let asked: string[];
+const jwks: JWK[] = [];
 const keys = new Map<string, { publicKey: CryptoKey; privateKey: CryptoKey }>();
 let foreign: CryptoKey;
 
 beforeAll(async () => {
-  for (const alg of algorithms) keys.set(alg, await generateKeyPair(alg, { extractable: true }));
+  for (const alg of [...algorithms, ...otherAlgorithms])
+    keys.set(alg, await generateKeyPair(alg, { extractable: true }));
   foreign = (await generateKeyPair("ES256")).privateKey;
-  const jwks: JWK[] = [];
   for (const [alg, { publicKey }] of keys)
     jwks.push({ ...(await exportJWK(publicKey)), kid: alg, alg, use: "sig" });
   asked = [];
@@ -44,22 +55,29 @@ beforeAll(async () => {
   await once(server, "listening");
   issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   other = `${issuer}/other`;
+  strict = `${issuer}/strict`;
+  b2c = `${issuer}/b2c`;
+  folder = await mkdtemp(join(tmpdir(), "acs-token-gateway-forged-"));
   world = await startWorld({
     environment: {
-      // The identity is a claim, so no directory is needed.
+      DIRECTORY_PATH: folder,
+      // The first names its users' identities itself; those of the others are in the directory.
       OIDC_ISSUERS: [
         `${issuer} audience=${audience} audience=second jwks=${issuer}/jwks identity-claim=acs guests=role:guest`,
-        `${other} audience=other jwks=${issuer}/jwks identity-claim=acs scopes=chat rights=identity:create`,
+        `${other} audience=other jwks=${issuer}/jwks scopes=chat rights=identity:create guests=role:guest`,
+        `${strict} audience=${audience} jwks=${issuer}/jwks require=scp:access require=https://example.com/roles:member algorithms=RS512+ES384 clock-tolerance=60`,
+        `${b2c} audience=${audience} jwks=${issuer}/jwks subject-claim=oid`,
       ].join(","),
     },
   });
   world.events.lines.length = 0;
-});
+}, 60_000);
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
   server.closeAllConnections();
   server.close();
-});
+  await rm(folder, { recursive: true });
+}, 30_000);
 
 const seconds = () => Math.floor(world.clock.now() / 1000);
 const claims = (more: JWTPayload = {}): JWTPayload => ({
@@ -93,6 +111,13 @@ const client = (authorization: string, more: Record<string, string> = {}) =>
   new GraphqlClient(world.client.url, { authorization, ...more });
 const viewer = "{ viewer { name kind scopes rights identity { id } } }";
 
+/** Signed as it stands: claims that no JSON.stringify writes. */
+function signText(payload: string): Promise<string> {
+  return new CompactSign(new TextEncoder().encode(payload))
+    .setProtectedHeader({ alg: "ES256", kid: "ES256", typ: "at+jwt" })
+    .sign(keys.get("ES256")!.privateKey);
+}
+
 function hs256(secret: string | Buffer): Promise<string> {
   const input = `${part({ alg: "HS256", kid: "RS256", typ: "at+jwt" })}.${part(claims())}`;
   return Promise.resolve(`${input}.${createHmac("sha256", secret).update(input).digest("base64url")}`);
@@ -110,6 +135,12 @@ describe("believes", () => {
     ["typ JWT", () => sign(claims(), { typ: "JWT" })],
     ["typ application/at+jwt", () => sign(claims(), { typ: "application/at+jwt" })],
     ["one that expired four seconds ago: clocks differ", () => sign(claims({ exp: seconds() - 4 }))],
+    [
+      "a nonce beside a scope, as old Keycloaks write it",
+      () => sign(claims({ nonce: "n", scope: "openid" })),
+    ],
+    ["a nonce where typ says that it is an access token", () => sign(claims({ nonce: "n" }))],
+    ["a claim of guests that is an object", () => sign(claims({ role: { toString: 1, valueOf: 1 } }))],
     ["one without a key id, if one key alone fits", () => sign(claims(), { kid: undefined as never })],
   ] as readonly (readonly [string, () => Promise<string>])[])("%s", async (_what, make) => {
     const { data } = await client(`Bearer ${await make()}`).send(viewer);
@@ -175,6 +206,63 @@ describe("does not believe", () => {
     ["a subject with half a character", () => sign(claims({ sub: "some\ud800body" }))],
     ["a subject with a NUL", () => sign(claims({ sub: "some\0body" }))],
     ["a subject with a line break", () => sign(claims({ sub: "some\nbody" }))],
+    ["a subject of spaces", () => sign(claims({ sub: "   " }))],
+    ...[
+      { typ: 1 },
+      { typ: {} },
+      { typ: ["at+jwt"] },
+      { typ: null },
+      { typ: { toLowerCase: 1 } },
+      { alg: {} },
+      { alg: { toString: 1, valueOf: 1 } },
+      { alg: ["ES256"] },
+      { alg: null },
+      { alg: "constructor" },
+      { alg: "A".repeat(5_000) },
+      { kid: {} },
+      { kid: 1 },
+      { crit: 1 },
+      { crit: [] },
+      { b64: false, crit: ["b64"] },
+      { __proto__: null, typ: true },
+    ].map(
+      (header) =>
+        [
+          `a header with ${JSON.stringify(header).slice(0, 40)}`,
+          () =>
+            changed(
+              ([, body, end]) =>
+                `${part({ alg: "ES256", kid: "ES256", typ: "at+jwt", ...header })}.${body}.${end}`,
+            ),
+        ] as const,
+    ),
+    ...[
+      '"iss":{}',
+      '"iss":["x"]',
+      '"aud":{"length":1}',
+      '"aud":[{}]',
+      '"exp":1e400',
+      '"exp":1e300',
+      '"exp":null',
+      '"exp":{}',
+      '"nbf":"soon"',
+      '"iat":[]',
+      '"sub":{"toString":1}',
+      '"__proto__":{"sub":"somebody"},"sub":null',
+    ].map(
+      (text) =>
+        [
+          `claims with ${text}, signed`,
+          () => signText(`${JSON.stringify(claims()).slice(0, -1)},${text}}`),
+        ] as const,
+    ),
+    ["an ID token with at_hash", () => sign(claims({ at_hash: "x" }), { typ: "JWT" })],
+    ["an ID token with c_hash", () => sign(claims({ c_hash: "x" }), { typ: "JWT" })],
+    ["an ID token with s_hash", () => sign(claims({ s_hash: "x" }), { typ: "JWT" })],
+    ["an ID token with a nonce", () => sign(claims({ nonce: "x" }), { typ: "JWT" })],
+    ["an ID token of Keycloak", () => sign(claims({ typ: "ID", scope: "openid" }), { typ: "JWT" })],
+    ["an ID token of Cognito", () => sign(claims({ token_use: "id" }), { typ: "JWT" })],
+    ["a logout token with typ JWT", () => sign(claims({ events: {} }), { typ: "JWT" })],
     ["a logout token", () => sign(claims(), { typ: "logout+jwt" })],
     ["a DPoP proof", () => sign(claims(), { typ: "dpop+jwt" })],
     ["a security event", () => sign(claims(), { typ: "secevent+jwt" })],
@@ -248,6 +336,7 @@ describe("does not believe", () => {
       const { status, errors, data, headers } = await client(`Bearer ${token}`).send(document);
       expect({ status, data }).toEqual({ status: 401, data: undefined });
       expect(errors?.map(({ extensions }) => extensions.code)).toEqual(["UNAUTHENTICATED"]);
+      expect(errors?.[0]?.message.length).toBeLessThan(300);
       expect(headers.get("www-authenticate")).toBe("Bearer");
     }
     expect(asked.slice(asks)).not.toContain("/attacker");
@@ -326,6 +415,162 @@ describe("policies", () => {
       extensions: { code: "FORBIDDEN" },
       message: "Your access token names no identity of yours.",
     });
+  });
+});
+
+describe("an issuer's entry", () => {
+  const roles = "https://example.com/roles";
+  const good = { scp: "openid access", [roles]: ["member", "admin"] };
+  const strictly = (more: JWTPayload, alg: "RS512" | "ES384" = "ES384") =>
+    sign(claims({ iss: strict, acs: undefined, ...good, ...more }), { alg, typ: "JWT" });
+
+  it.each([
+    ["a claim that is a text of words, and one that is a list", () => strictly({})],
+    ["a list of scopes, and a role alone", () => strictly({ scp: ["access"], [roles]: "member" })],
+    ["another algorithm", () => strictly({}, "RS512")],
+    ["one that expired less than its clock tolerance ago", () => strictly({ exp: seconds() - 50 })],
+    ["one that will be valid within its clock tolerance", () => strictly({ nbf: seconds() + 50 })],
+  ] as const)("admits %s", async (_what, make) => {
+    expect(await client(`Bearer ${await make()}`).data("{ viewer { name } }")).toEqual({
+      viewer: { name: "somebody" },
+    });
+  });
+
+  it.each([
+    ["a claim that is missing", () => strictly({ scp: undefined }), "its claim scp must have access"],
+    [
+      "a word that only begins alike",
+      () => strictly({ scp: "access.read" }),
+      "its claim scp must have access",
+    ],
+    [
+      "a claim that is an object",
+      () => strictly({ scp: { access: true } }),
+      "its claim scp must have access",
+    ],
+    ["one claim of two", () => strictly({ [roles]: ["admin"] }), `its claim ${roles} must have member`],
+    [
+      "an algorithm that it leaves out",
+      () => sign(claims({ iss: strict, ...good })),
+      "its algorithm is not accepted",
+    ],
+    ["one that expired longer ago", () => strictly({ exp: seconds() - 61 }), "it has expired"],
+  ] as const)("refuses %s", async (_what, make, why) => {
+    expect(await client(`Bearer ${await make()}`).error(viewer)).toMatchObject({
+      status: 401,
+      message: `The access token is not valid: ${why}.`,
+    });
+  });
+
+  it.each([
+    "Not supported currently. Use oid claim.",
+    "00000000-0000-0000-0000-000000000000",
+    "NULL",
+    "undefined",
+    "[object Object]",
+  ])("never takes %j for a user, and says what to do", async (sub) => {
+    expect(await client(`Bearer ${await sign(claims({ sub }))}`).error(viewer)).toMatchObject({
+      status: 401,
+      message: expect.stringContaining("subject-claim=oid") as string,
+    });
+  });
+
+  it("tells users apart by the claim that it names", async () => {
+    const tokenOf = (oid: unknown) =>
+      sign(claims({ iss: b2c, sub: "Not supported currently. Use oid claim.", oid, acs: undefined }));
+    const identityOf = async (oid: string) =>
+      (
+        await client(`Bearer ${await tokenOf(oid)}`).data<
+          { issueToken: { identity: { id: string }; accessToken: { token: string } } },
+          object
+        >("mutation { issueToken(input: { scopes: [CHAT] }) { identity { id } accessToken { token } } }")
+      ).issueToken;
+    const [first, second] = [await identityOf("alice"), await identityOf("bob")];
+    expect(second.identity).not.toEqual(first.identity);
+    expect(second.accessToken).not.toEqual(first.accessToken);
+    expect(await identityOf("alice")).toEqual(first);
+    for (const oid of [undefined, "", 7, ["alice"], "undefined"]) {
+      expect((await client(`Bearer ${await tokenOf(oid)}`).send(viewer)).status).toBe(401);
+    }
+  });
+});
+
+describe("an issuer that names an identity of another issuer's user", () => {
+  const issue = (input = "") =>
+    `mutation { issueToken(input: { ${input} scopes: [CHAT_JOIN_LIMITED] }) { identity { id } accessToken { source } } }`;
+  interface Issued {
+    readonly issueToken: {
+      readonly identity: { readonly id: string };
+      readonly accessToken: { readonly source: string };
+    };
+  }
+
+  it.each([
+    ["their own", {}, ""],
+    ["one of their devices", {}, 'device: "phone"'],
+    ["a guest's", { role: "guest" }, ""],
+  ])("is refused everything: %s", async (_what, more, input) => {
+    const owner = client(
+      `Bearer ${await sign(claims({ iss: other, aud: "other", acs: undefined, ...more }))}`,
+    );
+    const { identity } = (await owner.data<Issued, object>(issue(input))).issueToken;
+    const thief = `Bearer ${await sign(claims({ acs: identity.id }))}`;
+    for (const document of [
+      issue(),
+      issue(`identityId: "${identity.id}"`),
+      "mutation { revokeTokens(input: {}) { identity { id } } }",
+      `mutation { revokeTokens(input: { identityId: "${identity.id}" }) { identity { id } } }`,
+      "mutation { deleteIdentity(input: {}) { deletedId } }",
+      `{ identity(id: "${identity.id}") { cachedTokens { scopes } } }`,
+      "{ viewer { identity { id } } }",
+      "{ viewer { identities { identity { id } } } }",
+    ]) {
+      const { errors } = await client(thief).send(document);
+      expect([document, errors?.map(({ extensions }) => extensions.code)]).toEqual([document, ["FORBIDDEN"]]);
+    }
+    const subscription = "subscription { tokenRevoked { cause } }";
+    await using stream = await openStream(world.client.url, { authorization: thief }, subscription);
+    expect((await stream.next())?.errors?.[0]?.extensions.code).toBe("FORBIDDEN");
+    // Nothing was revoked.
+    const { accessToken } = (await owner.data<Issued, object>(issue(input))).issueToken;
+    expect(accessToken.source).toBe("CACHE");
+  });
+
+  it("has its own users' identities, and those that are nobody's", async () => {
+    const create = "mutation { createIdentity { identity { id } } }";
+    const made = await world.client.data<{ createIdentity: { identity: { id: string } } }, object>(create);
+    const user = client(`Bearer ${await sign(claims({ acs: made.createIdentity.identity.id }))}`);
+    expect(await user.data(issue())).toMatchObject({ issueToken: made.createIdentity });
+  });
+});
+
+describe("a key that the issuer has removed", () => {
+  afterEach(async () => {
+    // The key is back, and has been found.
+    if (!jwks.some(({ kid }) => kid === "ES256")) jwks.push(removed);
+    world.clock.advanceBy({ minutes: 11 });
+    expect((await client(`Bearer ${await sign(claims())}`).send(viewer)).status).toBe(200);
+  });
+  let removed: JWK;
+  const remove = () => {
+    const index = jwks.findIndex(({ kid }) => kid === "ES256");
+    [removed] = jwks.splice(index, 1) as [JWK];
+  };
+  const refused = { status: 401, message: "The access token is not valid: its issuer has no such key." };
+
+  it.each([
+    ["a token that was verified before", true, 11],
+    ["a token that was never seen", false, 11],
+    ["hours without a request", true, 5 * 60],
+  ])("verifies nothing after the maximum age of the keys: %s", async (_what, seen, minutes) => {
+    const token = await sign(claims({ exp: seconds() + 86_400 }));
+    expect((await client(`Bearer ${seen ? token : await sign(claims())}`).send(viewer)).status).toBe(200);
+    remove();
+    world.clock.advanceBy({ minutes });
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => client(`Bearer ${token}`).error(viewer)),
+    );
+    for (const answer of answers) expect(answer).toMatchObject(refused);
   });
 });
 

@@ -1,12 +1,17 @@
 /** tokenRevoked: who is told of a revocation, where, and when a stream ends. */
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createClient } from "graphql-sse";
+import { Redis } from "ioredis";
 import { decodeJwt } from "jose";
 import {
   DeleteIdentityDocument,
   IssueTokenDocument,
   RevokeTokensDocument,
 } from "../../../operations/generated/operations";
+import { hashApiKey } from "../../../src/services/access/api-key";
 import { openStream, type EventStream } from "../../support/event-stream";
 import { GraphqlClient } from "../../support/graphql-client";
 import { audience, startIssuer, type Issuer } from "../../support/issuer";
@@ -247,6 +252,109 @@ it("ends when its time is over, and when the gateway stops", async () => {
   expect(await long.next()).toBeUndefined();
   expect(long.completed).toBe(true);
   await closing;
+});
+
+describe("ends as soon as its credential is gone", () => {
+  let world: World;
+  let folder: string;
+  const key = "a key of a service";
+  const service = { "x-api-key": key };
+  const entry = (fields: string, given = key) => `backend:${hashApiKey(given).toString("hex")} ${fields}\n`;
+  const replaceKeys = async (text: string) => {
+    await writeFile(join(folder, "new"), text);
+    await rename(join(folder, "new"), join(folder, "keys"));
+    process.emit("SIGHUP");
+  };
+  const full = "rights=identity:read:any+token:revoke:any";
+  const canRead = async () => {
+    const { data } = await new GraphqlClient(world.client.url, service).send<
+      { viewer: { rights: string[] } },
+      object
+    >("{ viewer { rights } }");
+    return data?.viewer.rights.includes("identity:read:any") ?? false;
+  };
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "acs-token-gateway-streams-"));
+    await writeFile(join(folder, "keys"), entry(full));
+    world = await startWorld({
+      environment: { ...environment(), API_KEYS_FILE: join(folder, "keys") },
+      parts: { feed: { recheckMs: 50 } },
+    });
+  });
+  afterAll(async () => {
+    await world[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true });
+  });
+
+  it.each([
+    ["the key is removed", () => entry(full, "another key")],
+    ["the key has lost a right", () => entry("rights=token:revoke:any")],
+    ["the key has expired", () => entry(`${full} expires=2020-01-01`)],
+  ])("%s", async (_what, keys) => {
+    await replaceKeys(entry(full));
+    await until(canRead);
+    const { id } = await userOf(world);
+    await using stream = await openStream<Told>(world.client.url, service, named, { id });
+    await using other = await openStream<Told>(world.client.url, asService, named, { id });
+    await world.client.data(RevokeTokensDocument, { identityId: id });
+    expect((await stream.next())?.data?.tokenRevoked.cause).toBe("REVOKED");
+    await replaceKeys(keys());
+    expect(await stream.next()).toBeUndefined();
+    expect(stream.completed).toBe(true);
+    // Others' go on.
+    await world.client.data(RevokeTokensDocument, { identityId: id });
+    expect((await other.next())?.data?.tokenRevoked.cause).toBe("REVOKED");
+    expect((await other.next())?.data?.tokenRevoked.cause).toBe("REVOKED");
+  });
+
+  it("its issuer has removed the key that signed it", async () => {
+    const { headers } = await userOf(world);
+    await using stream = await openStream<Told>(world.client.url, headers, own);
+    await issuer.rotate();
+    world.clock.advanceBy({ minutes: 11 });
+    expect(await stream.next()).toBeUndefined();
+    expect(stream.completed).toBe(true);
+  });
+});
+
+it("sends no event when the token has expired meanwhile by the gateway's clock", async () => {
+  await using world = await start();
+  const { id, headers, token } = await userOf(world);
+  const { exp = 0 } = decodeJwt(token);
+  await using stream = await openStream<Told>(world.client.url, headers, own);
+  world.clock.advanceBy({ ms: (exp + 6) * 1000 - world.clock.now() });
+  await world.client.data(RevokeTokensDocument, { identityId: id });
+  expect(await stream.next()).toBeUndefined();
+  expect(stream.completed).toBe(true);
+});
+
+it("is not disturbed by whatever else is published on its channel", async () => {
+  await using world = await start({ gateways: 2, redis: true });
+  const { id, headers, client } = await userOf(world);
+  await using stream = await openStream<Told>(world.gateways[1]!.url, headers, own);
+  const redis = new Redis(world.redis!.url);
+  const digest = "A".repeat(22);
+  const texts = [
+    "x error revocation 1",
+    "x newListener revocation 1",
+    "x __proto__ deletion 1",
+    "x constructor revocation 1",
+    "",
+    " ",
+    `x ${digest} nonsense 1`,
+    `x ${digest} revocation 1e400`,
+    `x ${digest} revocation -1`,
+    `x ${digest} revocation 1 more`,
+    `x ${digest} revocation ${"9".repeat(1_000_000)}`,
+    "x".repeat(1_000_000),
+    '{"toString":1}',
+  ];
+  for (const text of texts) expect(await redis.publish("acsgw:revocations", text)).toBe(1);
+  redis.disconnect();
+  await client.data(RevokeTokensDocument, { identityId: id });
+  expect((await stream.next())?.data?.tokenRevoked.identity.id).toBe(id);
+  expect(world.events.lines.filter((line) => /"level":(50|60)/.test(line))).toEqual([]);
 });
 
 it("goes on at its own gateway while Redis is away, and everywhere once it is back", async () => {

@@ -58,6 +58,8 @@ export class TooManyDevices extends Error {
 export class UserIdentities {
   private readonly remembered: LRUCache<string, string>;
   private readonly owners: LRUCache<string, Owner>;
+  /** Identities that are nobody's. They stay so: one that is a user's is theirs before anybody else learns its id. */
+  private readonly unowned: LRUCache<string, true>;
   private readonly searches = new Map<string, Promise<string>>();
   private readonly timings: DirectoryTimings;
 
@@ -72,6 +74,7 @@ export class UserIdentities {
     const { maxRemembered: max, believeMs: ttl } = this.timings;
     this.remembered = boundedCache(max, ttl);
     this.owners = boundedCache(max, ttl);
+    this.unowned = boundedCache(max, ttl);
   }
 
   /** Whether the directory does not answer, as far as is known. Who is remembered needs no answer. */
@@ -112,8 +115,9 @@ export class UserIdentities {
 
   /** Whose each identity is, in the order asked for; undefined where it is nobody's. */
   async ownersOf(identityIds: readonly string[]): Promise<(Pick<Owner, "issuer" | "subject"> | undefined)[]> {
-    const unknown = identityIds.filter((id) => !this.owners.has(id));
+    const unknown = identityIds.filter((id) => !this.owners.has(id) && !this.unowned.has(id));
     const found = unknown.length === 0 ? undefined : await this.directory.ownersOf(unknown);
+    for (const id of unknown) if (!found?.has(id)) this.unowned.set(id, true);
     return identityIds.map((id) => this.owners.get(id) ?? found?.get(id));
   }
 
