@@ -28,8 +28,7 @@ export function decodeToken(bytes: Buffer): CachedToken | undefined {
   const [kind, bits, expiresOn] = [bytes.readUInt8(0), bytes.readUInt8(1), bytes.readDoubleBE(2)];
   const scopes = bitsToScopes(bits);
   // Sealed by us, but perhaps by a version that wrote something else.
-  if (scopesToBits(scopes) !== bits || bits === 0 || !(expiresOn > 0 && expiresOn <= maxTime))
-    return undefined;
+  if (scopesToBits(scopes) !== bits || !(expiresOn >= 0 && expiresOn <= maxTime)) return undefined;
   const token =
     kind === format.jwt
       ? joinJwt(bytes)
