@@ -1,6 +1,13 @@
 /** Bearer access token → Caller: verifies JWTs of trusted issuers (RFC 7519, RFC 8725, RFC 9068), each once in its life. */
 import { hash } from "node:crypto";
-import { createLocalJWKSet, errors, jwtVerify, type JSONWebKeySet } from "jose";
+import {
+  createLocalJWKSet,
+  decodeJwt,
+  decodeProtectedHeader,
+  errors,
+  jwtVerify,
+  type JSONWebKeySet,
+} from "jose";
 import type { LRUCache } from "lru-cache";
 import { GatewayError } from "../../errors";
 import { boundedCache } from "../bounded-cache";
@@ -82,7 +89,7 @@ export class OidcAuthenticator {
   }
 
   private async verify(token: string, digest: string): Promise<Caller> {
-    const parts = parseToken(token);
+    const parts = parseToken(decoded(token));
     const trusted = this.trustedFor(parts);
     const generation = await this.checkSignature(token, trusted);
     const expiresAt = (parts.claims.exp + trusted.policy.clockToleranceSeconds) * 1000;
@@ -143,6 +150,14 @@ export class OidcAuthenticator {
 
 function digestOf(token: string): string {
   return hash("sha256", token, "base64");
+}
+
+function decoded(token: string): { readonly header: unknown; readonly claims: unknown } {
+  try {
+    return { header: decodeProtectedHeader(token), claims: decodeJwt(token) };
+  } catch {
+    throw notValid("it is no signed JSON Web Token");
+  }
 }
 
 function refusal(error: unknown): unknown {

@@ -118,7 +118,7 @@ beforeAll(async () => {
     // Its directory would be the other's.
     OIDC_ISSUERS: `${common.OIDC_ISSUERS} identity-claim=acs`,
   });
-}, 30_000);
+}, 120_000);
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
   await issuer[Symbol.asyncDispose]();

@@ -22,7 +22,7 @@ beforeAll(async () => {
     },
   });
   gateway = world.gateways[0]!;
-}, 30_000);
+}, 120_000);
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
   await server[Symbol.asyncDispose]();
