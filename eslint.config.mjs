@@ -63,7 +63,7 @@ const doors = [
 
 const walls = {
   programs: {
-    regex: "(^|/)(emulator|client|test|bench|explorer|status-page)/",
+    regex: "(^|/)(emulator|client|test|bench|explorer|pages)/",
     message: "Programs share a protocol, not code.",
   },
   root: { regex: "/gateway(\\.js)?$", message: "Only main, bin and tests use the composition root." },

@@ -50,10 +50,10 @@ function announcement({ config, url, origin }: RunningGateway, emulator: Brought
   const lines = ["", row("Gateway", url)];
   lines.push(row("Rules", `${config.production ? "production" : "development"}: ${config.rulesReason}`));
   if (config.explorer) lines.push(row("Explorer", `${origin}/explorer   (Apollo Sandbox at ${url})`));
-  if (config.statusPage) lines.push(row("Status", `${origin}/status`));
-  if (config.access.developmentKey !== undefined) {
-    lines.push(row("API key", `${config.access.developmentKey}   (header x-api-key)`));
-  }
+  const { developmentKey } = config.access;
+  const key = developmentKey === undefined ? "" : `#key=${encodeURIComponent(developmentKey)}`;
+  lines.push(row("Status", `${origin}/status${key}`));
+  if (developmentKey !== undefined) lines.push(row("API key", `${developmentKey}   (header x-api-key)`));
   const issuers = config.acs.resources.map(({ endpoint }) => endpoint).join(", ");
   lines.push(row("Tokens", emulator ? `issued by the emulator at ${emulator.url}` : `issued by ${issuers}`));
   if (emulator) lines.push(row("", emulator.connectionString));

@@ -3,7 +3,7 @@ import { compiler } from "./lib/build.mjs";
 import { main, Problem } from "./lib/project.mjs";
 import { run } from "./lib/run.mjs";
 
-const projects = ["tsconfig.json", "explorer", "status-page", "client", "examples/web"];
+const projects = ["tsconfig.json", "explorer", "pages/status", "client", "examples/web"];
 
 await main(async () => {
   let failed = false;

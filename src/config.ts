@@ -118,7 +118,6 @@ export interface Config {
   readonly operations: { readonly file: string | undefined; readonly onlyListed: boolean };
   readonly audit: "stdout" | "stderr" | "off" | { readonly file: string };
   readonly explorer: boolean;
-  readonly statusPage: boolean;
   readonly logLevel: LogLevel;
   /** Undefined: nothing is traced. */
   readonly tracing: TracingOptions | undefined;
@@ -245,7 +244,6 @@ function toConfig(v: Variables, environment: Environment): Config {
     operations: { file: v.OPERATIONS_FILE, onlyListed: v.ONLY_LISTED_OPERATIONS },
     audit: v.AUDIT_LOG ?? (production ? "stdout" : "off"),
     explorer: v.EXPLORER ?? !production,
-    statusPage: v.STATUS_PAGE,
     logLevel: v.LOG_LEVEL,
     tracing: toTracing(v),
     logRequests: v.LOG_REQUESTS ?? (production ? "all" : "errors"),

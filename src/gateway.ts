@@ -26,6 +26,7 @@ import { LogLevelPage } from "./server/log-level-page";
 import { MetricsPage } from "./server/metrics-page";
 import { MetricsServer } from "./server/metrics-server";
 import { readOperationList, type OperationList } from "./server/operation-list";
+import { StatusPage } from "./server/status-page";
 import type { CallerAuthenticator } from "./services/access/caller-authenticator";
 import type { KeyTimings } from "./services/access/issuer-keys";
 import type { ProcessProvider } from "./services/azure/identity-provider";
@@ -36,7 +37,6 @@ import { IdentityLifecycle } from "./services/identities/identity-lifecycle";
 import { IdentityService } from "./services/identities/identity-service";
 import { Orphans, type OrphanTimings } from "./services/identities/orphans";
 import { RedisConnection } from "./services/redis/redis-connection";
-import type { SamplingPace } from "./services/status/sampler";
 import type { Events } from "./services/telemetry/events";
 import { PartsHealth, type ReadState } from "./services/telemetry/health";
 import type { Watched } from "./services/telemetry/metrics/metrics";
@@ -48,7 +48,6 @@ import { SealedTokenStore } from "./services/tokens/sealing-layer";
 import { TokenCipher } from "./services/tokens/token-cipher";
 import { TokenService } from "./services/tokens/token-service";
 import type { CachedToken, TokenStore } from "./services/tokens/token-store";
-import { StatusParts } from "./status-parts";
 import { startTelemetry, type OwnTelemetry } from "./telemetry-parts";
 
 /** Parts that a test may bring along instead of what Config would build. */
@@ -68,8 +67,6 @@ export interface Parts extends OwnTelemetry, OwnAnswering {
   readonly operationList: OperationList;
   /** How often a replica finds out whether it still hears of revocations. */
   readonly notices: NoticePace;
-  /** How often the status page's figures are taken. */
-  readonly status: Partial<SamplingPace>;
   /** How long streams last, and how many a user may have. */
   readonly feed: Partial<FeedLimits>;
 }
@@ -114,7 +111,6 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     ? new SealedTokenStore(new RedisTokenStore(sealed.redis), sealed.cipher, events)
     : new MemoryTokenStore(clock, config.tokens.maxCachedIdentities);
   const limits = requestLimits(around, redis, addressGroup);
-  const status = config.statusPage ? new StatusParts(around, redis, parts.status) : undefined;
   const notices = new RevocationNotices(redis?.channel("revocations"), events, parts.notices);
   closing.add(notices);
   const tokens = closing.add(
@@ -145,7 +141,6 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
     operations,
     ...(developmentKey === undefined ? {} : { developmentKey }),
   });
-  const statusPage = status?.page(metrics, operatorsOnly(contextParts));
   const { operationTimeoutMs = config.http.operationTimeoutMs, operationList = operationListOf(config) } =
     parts;
   const health = closing.add(new PartsHealth(clock, statesOf({ redis, azure, users, callers })));
@@ -161,7 +156,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
         new MetricsPage(metrics, operatorsOnly(contextParts)),
         new LogLevelPage(telemetry.level, operatorOf(contextParts)),
         ...(config.explorer ? [explorer] : []),
-        ...(statusPage ? [statusPage] : []),
+        new StatusPage(join(packageRoot(), "dist", "status")),
       ],
       health: { ready: () => health.readiness(), started: () => startup.isOver },
       onError: events.internalError,
@@ -188,19 +183,16 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
       }),
     );
   closing.add({ [Symbol.asyncDispose]: () => http.close() });
-  if (status) closing.add({ [Symbol.asyncDispose]: () => status.drain() });
   const start = async () => {
     const connected = azure.preconnect();
     const metricsOrigin = await open?.start();
     const { url: origin } = await http.start();
     // Everything else was there before it listened. ACS may be away: then calls connect by themselves.
     void connected.then(() => (startup.isOver = true));
-    void status?.start();
     return { origin, url: origin + graphqlPath, metricsOrigin };
   };
   const drain = (delayMs: number) => {
     if (delayMs > 0) events.draining({ delayMs });
-    void status?.drain();
     http.drain();
   };
   return {

@@ -53,10 +53,10 @@ const targets = [
   },
   {
     name: "status page",
-    inputs: ["status-page", "package-lock.json"],
+    inputs: ["pages/status", "package-lock.json"],
     isComplete: () =>
-      !existsSync(join(root, "status-page")) || existsSync(join(root, "dist", "status", "index.html")),
-    build: () => viteBuild("status-page"),
+      !existsSync(join(root, "pages", "status")) || existsSync(join(root, "dist", "status", "index.html")),
+    build: () => viteBuild("pages/status"),
   },
 ];
 

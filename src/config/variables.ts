@@ -209,11 +209,6 @@ export const variables = z.object({
     .describe(
       "which requests have [a line in the log](operations.md#logs): all, errors (those that were not answered with success) or off",
     ),
-  STATUS_PAGE: yesOrNo
-    .default(true)
-    .describe(
-      "serve [the status page](operations.md#status-page) at `/status`, whose figures are for callers with the right `gateway:operate`",
-    ),
   LOG_LEVEL: z
     .enum(logLevels, `must be one of ${logLevels.join(", ")}`)
     .default("info")
@@ -269,7 +264,7 @@ export type Variables = z.output<typeof variables>;
 
 /** What starts like one of ours: a misspelled variable is the commonest fault. */
 const ours =
-  /^(ACS_|API_KEYS|DEVELOPMENT_API|REDIS_(URL|TIMEOUT|KEY|SENTINEL)|TOKEN_ENCRYPTION|MIN_REMAINING|MAX_CACHED|CORS_ORIGIN|BODY_LIMIT|OIDC_|DATABASE_URL|DIRECTORY_|MAX_DEVICES|CALLER_|ADDRESS_|TRUSTED_PROX|TLS_(CERT|KEY)|MAX_CONNECTIONS|OPERATIONS?_|ONLY_LISTED|AUDIT_LOG|METRICS_(PORT|HOST)S?$|DRAIN_|LOG_REQUEST|STATUS_PAGE)/;
+  /^(ACS_|API_KEYS|DEVELOPMENT_API|REDIS_(URL|TIMEOUT|KEY|SENTINEL)|TOKEN_ENCRYPTION|MIN_REMAINING|MAX_CACHED|CORS_ORIGIN|BODY_LIMIT|OIDC_|DATABASE_URL|DIRECTORY_|MAX_DEVICES|CALLER_|ADDRESS_|TRUSTED_PROX|TLS_(CERT|KEY)|MAX_CONNECTIONS|OPERATIONS?_|ONLY_LISTED|AUDIT_LOG|METRICS_(PORT|HOST)S?$|DRAIN_|LOG_REQUEST)/;
 /** What Kubernetes sets for a service that is called like ours. */
 const foreign = /^ACS_(TOKEN_GATEWAY_)?(SERVICE_|PORT($|_))/;
 

@@ -44,7 +44,7 @@ export function mayReadSchema(context: RequestContext): void {
   checkRight(callerOf(context), "schema:read");
 }
 
-/** Metrics and the status page tell how much an app is used, and the level of the log how much is told. */
+/** Metrics tell how much an app is used, and the level of the log how much is told. */
 export function mayOperate(context: RequestContext): void {
   const caller = callerOf(context);
   if (!caller.rights.has("gateway:operate")) context.refused("gateway.operate");

@@ -11,7 +11,7 @@ export const rights = {
   "token:issue:any": "issue tokens for any identity",
   "token:revoke:any": "revoke the tokens of any identity",
   "token:exchange:any": "exchange any Teams user's Entra token",
-  "gateway:operate": "read the gateway's metrics and its status page, and set the level of its log",
+  "gateway:operate": "read the gateway's metrics, which its status page shows, and set the level of its log",
   "schema:read": "read the schema of a gateway in production, as a federation router's registry does",
 } as const;
 

@@ -74,8 +74,6 @@ export interface Events {
   }) => void;
   /** The shared count of requests to Azure could not be asked; the gateway keeps to its share. */
   readonly budgetUnavailable: (reason: string) => void;
-  /** The gateways on the same Redis do not hear of this one, nor this one of them; once per outage. */
-  readonly replicasUnknown: (reason: string) => void;
   readonly storeUnavailable: (event: { operation: string; reason: string }) => void;
   readonly redisError: (reason: string) => void;
   /** Redis, or a primary of its Cluster, is not asked from now on; once per outage. */
@@ -177,9 +175,6 @@ export function createEvents(log: Logger): Events {
         { reason },
         "upstream budget unavailable; keeping to the own share",
       );
-    },
-    replicasUnknown: (reason) => {
-      log[reason === "AWAY" ? "debug" : "warn"]({ reason }, "the status page knows of no other gateways");
     },
     storeUnavailable: (event) => {
       // That Redis is away has been told when it went.

@@ -1,91 +1,139 @@
-/** Proves in a real browser, without a network, that the status page asks for a key, shows live figures and draws them. */
+/** The status page in a real browser, of a gateway process with Redis: figures that move, keys that are refused, a gateway that goes away. */
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import type { Browser, Page } from "playwright-core";
+import { startEmulator, type Emulator } from "../../../emulator/emulator";
+import {
+  CreateIdentityDocument,
+  IssueTokenDocument,
+  RevokeTokensDocument,
+} from "../../../operations/generated/operations";
 import { hashApiKey } from "../../../src/services/access/api-key";
 import { launchChromium, openPage, until } from "../../support/browser";
+import { startGatewayProcess, type GatewayProcess } from "../../support/gateway-process";
 import { startRedis, type RedisServer } from "../../support/redis-server";
-import { developmentKey, type World } from "../../support/world";
-import { makeBusy, startBusyWorld, statusOf } from "../../integration/status/busy-world";
+import { developmentKey } from "../../support/world";
 
 const screenshots = join(__dirname, "..", "..", "..", ".cache", "screenshots");
 const backendKey = "the-key-of-a-backend";
 
 let redis: RedisServer;
-let world: World;
-let busy: AsyncDisposable;
+let emulator: Emulator;
+let gateway: GatewayProcess;
 let browser: Browser;
-let origin: string;
+let traffic: { stop(): Promise<void> };
+
+const start = (port = "0") =>
+  startGatewayProcess({
+    PORT: port,
+    REDIS_URL: redis.url,
+    ACS_CONNECTION_STRING: emulator.connectionString,
+    CALLER_REQUESTS_PER_MINUTE: "100000",
+    API_KEYS: `backend:${hashApiKey(backendKey).toString("hex")} rights=token:issue:any`,
+  });
 
 beforeAll(async () => {
   redis = await startRedis();
-  world = await startBusyWorld({
-    gateways: 3,
-    environment: {
-      REDIS_URL: redis.url,
-      TOKEN_ENCRYPTION_KEYS: `k:${Buffer.alloc(32, 1).toString("base64")}`,
-      API_KEYS: `backend:${hashApiKey(backendKey).toString("hex")} rights=token:issue:any`,
-      CALLER_REQUESTS_PER_MINUTE: "100000",
-    },
-  });
-  origin = world.gateways[0]!.origin;
-  world.emulator.faults.add({ kind: "latency", latencyMs: 25, probability: 0.5 });
-  busy = makeBusy(world);
+  emulator = await startEmulator({ limits: false });
+  gateway = await start();
+  traffic = makeTraffic();
   browser = await launchChromium();
 }, 60_000);
 
 afterAll(async () => {
   await browser.close();
-  await busy[Symbol.asyncDispose]();
-  await world[Symbol.asyncDispose]();
+  await traffic.stop();
+  await gateway[Symbol.asyncDispose]();
+  await emulator[Symbol.asyncDispose]();
   await redis.stop();
 });
 
-/** Waits until the page shows figures. */
-const shown = (page: Page) => until(page, `!document.getElementById("status").hidden`);
+/** Most requests are served from the cache, some are refused, some go to ACS. */
+function makeTraffic() {
+  let stopped = false;
+  const work = async () => {
+    for (let count = 0; !stopped; count++) {
+      const { client } = gateway;
+      const step = async () => {
+        const identityId = (await client.data(CreateIdentityDocument)).createIdentity.identity.id;
+        for (let times = 0; times < 10 && !stopped; times++) {
+          await client.send(IssueTokenDocument, { identityId, scopes: ["CHAT"] });
+        }
+        await client.send(IssueTokenDocument, { identityId: "nobody's", scopes: ["CHAT"] });
+        await client.send(RevokeTokensDocument, { identityId });
+      };
+      await step().catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, 150));
+    }
+  };
+  const done = work();
+  return {
+    stop: async () => {
+      stopped = true;
+      await done;
+    },
+  };
+}
+
+const link = () => `${gateway.origin}/status#key=${developmentKey}`;
 const textOf = (page: Page, selector: string) => page.locator(selector).first().innerText();
-/** The points of a chart's first line. */
-const points = (id: string) =>
-  `(document.querySelector("#${id} .chart > path.look-1")?.getAttribute("d") ?? "").split(/[ML]/).length - 1`;
+const tile = (heading: string) =>
+  `[...document.querySelectorAll(".tile:not([hidden])")].find((tile) => tile.querySelector("dt").textContent === "${heading}")?.querySelector(".figure").textContent`;
+/** True once the picture of a chart has pixels that are no single colour. */
+const isDrawn = (id: string) => `(() => {
+  const canvas = document.querySelector("#${id} canvas");
+  if (!canvas || canvas.width === 0) return false;
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return new Set(new Uint32Array(data.buffer)).size > 3;
+})()`;
 
 it.each(["light", "dark"] as const)(
-  "shows figures that move and lines that grow, at once on this machine, needing nothing from elsewhere (%s)",
+  "shows figures that move and draws them, needing nothing from elsewhere (%s)",
   async (colorScheme) => {
-    await using opened = await openPage(browser, origin, { colorScheme });
+    await using opened = await openPage(browser, gateway.origin, { colorScheme });
     const { page, complaints, strayRequests } = opened;
-    await page.goto(`${origin}/status`);
-    await shown(page);
-    await until(page, `document.querySelectorAll("#replicas tbody tr").length === 4`);
-    expect(await textOf(page, "#about")).toMatch(/^Status of .+ · version \d/);
-    expect(await textOf(page, "#connection")).toBe("Live.");
-
-    for (const chart of [
-      "operations-chart",
-      "latency-chart",
-      "tokens-chart",
-      "calls-chart",
-      "memory-chart",
+    await page.goto(link());
+    await until(
+      page,
+      `/^[\\d.]+ \\/s$/.test(${tile("Operations")}) && parseFloat(${tile("Operations")}) > 0`,
+    );
+    expect(page.url()).toBe(`${gateway.origin}/status`);
+    expect(await textOf(page, "#about")).toMatch(
+      /^127\.0\.0\.1:\d+ · version \d\S+ · Node\.js v\d\S+ · up for \d/,
+    );
+    expect(await textOf(page, "#connection")).toBe("Live");
+    for (const heading of [
+      "issueToken, p95",
+      "Cache hit ratio",
+      "ACS rate limit used",
+      "Event loop lag, p99",
     ]) {
-      await until(page, `${points(chart)} > 3`);
+      await until(page, `/^[\\d.]+\\s(ms|s|%)/.test(${tile(heading)})`);
     }
-    const before = await page.evaluate<number>(points("operations-chart"));
-    await until(page, `${points("operations-chart")} > ${before}`);
-    await until(
-      page,
-      `/^[\\d.]+ \\/s$/.test(document.querySelector("#tiles .figure").textContent) && parseFloat(document.querySelector("#tiles .figure").textContent) > 0`,
-    );
-    const { window } = await statusOf(origin);
-    const operations = window.operations.map(({ operation }) => operation);
-    expect(operations).toEqual(expect.arrayContaining(["issueToken", "revokeTokens"]));
-    await until(
-      page,
-      `[...document.querySelectorAll("#operations tbody th")].some((cell) => cell.textContent === "issueToken")`,
-    );
-    const cells = await page.locator("#operations tbody tr", { hasText: "issueToken" }).first().innerText();
-    expect(cells).toMatch(/issueToken\s+[\d,]+\s+[\d.]+\s+\d+\s+.*\d+\sm?s\s.*\d+\sm?s/s);
-    await until(page, `document.getElementById("errors").innerText.includes("BAD_USER_INPUT")`);
-    expect(await page.locator("#azure meter").count()).toBeGreaterThan(0);
-
+    expect(await page.evaluate(`[${tile("Redis")}, ${tile("ACS circuit breakers")}]`)).toEqual([
+      "Up",
+      "Closed",
+    ]);
+    const charts = [
+      "operations",
+      "latency",
+      "tokens",
+      "hits",
+      "calls",
+      "limit",
+      "redis",
+      "event-loop",
+      "memory",
+    ];
+    for (const chart of charts) await until(page, isDrawn(`${chart}-chart`));
+    const rows = (table: string) => page.locator(`#${table} tbody tr`).allInnerTexts();
+    expect((await rows("operations")).join("\n")).toMatch(/issueToken\s+[\d,]+\s+[\d.]+\s+\d+\s+0\s/);
+    expect((await rows("errors")).join("\n")).toMatch(/BAD_USER_INPUT\s+\d/);
+    expect((await rows("acs")).join("\n")).toMatch(/issueToken\s+\d+ of 1,000 \([\d.]+\s%\)\s+0\s+closed/);
+    expect((await rows("redis")).length).toBeGreaterThan(2);
+    const served = `document.querySelector("#totals td").textContent`;
+    const before = await page.evaluate<string>(served);
+    await until(page, `${served} !== ${JSON.stringify(before)}`);
     const [ground, ink] = await page.evaluate<string[]>(
       `(({ backgroundColor, color }) => [backgroundColor, color])(getComputedStyle(document.body))`,
     );
@@ -98,112 +146,82 @@ it.each(["light", "dark"] as const)(
   60_000,
 );
 
-it("asks for a key where it is not given one, refuses one that does not do, and keeps none", async () => {
-  await using opened = await openPage(browser, origin);
-  const { page, strayRequests } = opened;
-  await page.route("**/status/settings.json", (route) => route.fulfill({ json: {} }));
-  await page.goto(`${origin}/status`);
-  const field = page.getByLabel("API key or access token");
+it("refuses a key with what to do about it, and keeps one that is accepted for this tab alone", async () => {
+  await using opened = await openPage(browser, gateway.origin);
+  const { page } = opened;
+  await page.goto(`${gateway.origin}/status`);
   const enter = async (key: string) => {
     // By keyboard alone: the field has the focus.
     await until(page, `document.activeElement === document.getElementById("key")`);
     await page.keyboard.insertText(key);
     await page.keyboard.press("Enter");
   };
-  await page.screenshot({ path: join(screenshots, "status-sign-in.png") });
+  const said = (text: string) =>
+    until(page, `document.getElementById("key-problem").textContent.includes("${text}")`);
   await enter("guessed");
-  await until(
-    page,
-    `document.getElementById("key-problem").textContent.includes("does not know this key (401)")`,
-  );
+  await said("does not know this key (401). Check that you copied all of it");
   await enter(backendKey);
-  await until(
-    page,
-    `document.getElementById("key-problem").textContent.includes("lacks the right gateway:operate (403)")`,
-  );
+  await said("may not read metrics (403). Use one with the right gateway:operate");
+  await enter("kéy");
+  await said("This is not a key");
+  expect(await page.evaluate("sessionStorage.length")).toBe(0);
   expect(await page.locator("#tiles").isVisible()).toBe(false);
-  expect(await field.getAttribute("type")).toBe("password");
   await enter(developmentKey);
-  await shown(page);
-  const kept = await page.evaluate<string>(
-    `JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href, document.documentElement.outerHTML])`,
-  );
-  expect(kept).not.toContain(developmentKey);
-  await page.getByRole("button", { name: "Sign out" }).click();
-  await until(page, `document.getElementById("status").hidden`);
+  await until(page, `!document.getElementById("status").hidden`);
+  await page.reload();
+  await until(page, `!document.getElementById("status").hidden`);
+  expect(
+    await page.evaluate("[localStorage.length, document.cookie, document.documentElement.outerHTML].join()"),
+  ).not.toContain(developmentKey);
+  await page.getByRole("button", { name: "Forget key" }).click();
   await page.reload();
   await until(page, `document.activeElement === document.getElementById("key")`);
-  expect(strayRequests).toEqual([]);
+  expect(await page.evaluate("sessionStorage.length")).toBe(0);
 }, 60_000);
 
-it("is used by keyboard: whose figures, how long, pause, and each point of a chart", async () => {
-  await using opened = await openPage(browser, origin);
+it("fits a phone: nothing is cut off, nothing pushes the page sideways, and buttons can be hit", async () => {
+  await using opened = await openPage(browser, gateway.origin, { viewport: { width: 390, height: 844 } });
   const { page, complaints } = opened;
-  const asked: string[] = [];
-  page.on("request", (request) => {
-    if (request.url().includes("/status/data")) asked.push(new URL(request.url()).search);
-  });
-  await page.goto(`${origin}/status`);
-  await shown(page);
-  await page.getByRole("radio", { name: "All gateways" }).focus();
-  await page.keyboard.press("ArrowRight");
-  await until(page, `document.querySelector("input[value=own]").checked`);
-  await page.keyboard.press("Tab");
-  await page.keyboard.press("ArrowRight");
-  await page.waitForRequest((request) => request.url().endsWith("?scope=own&span=long"));
-  await page.keyboard.press("Tab");
-  await page.keyboard.press("Enter");
-  await until(page, `document.getElementById("connection").textContent.startsWith("Paused.")`);
-  const chart = page.getByRole("slider", { name: "Operations per second" });
-  await chart.focus();
-  await page.keyboard.press("Home");
-  const first = await chart.getAttribute("aria-valuetext");
-  await page.keyboard.press("End");
-  const last = await chart.getAttribute("aria-valuetext");
-  expect(first).toMatch(/^\d\d:\d\d:\d\d: all [\d.,]+, refused [\d.]+, failed [\d.]+$/);
-  expect(last).not.toBe(first);
-  expect(await page.locator("#operations-chart .cursor circle").count()).toBe(3);
-  await page.locator("#operations-chart summary").focus();
-  await page.keyboard.press("Enter");
-  await until(page, `document.querySelectorAll("#operations-chart details tbody tr").length > 0`);
-  expect(complaints).toEqual([]);
-}, 60_000);
-
-it("fits a narrow screen, where nothing is cut off or pushes the page sideways", async () => {
-  await using opened = await openPage(browser, origin, { viewport: { width: 360, height: 740 } });
-  const { page, complaints } = opened;
-  await page.goto(`${origin}/status`);
-  await shown(page);
-  await until(page, `${points("operations-chart")} > 3`);
+  await page.goto(link());
+  await until(page, isDrawn("operations-chart"));
+  await until(page, `document.querySelectorAll("#acs tbody tr").length > 0`);
   expect(await page.evaluate(`document.documentElement.scrollWidth <= innerWidth`)).toBe(true);
   const cut = await page.evaluate<string[]>(
-    `[...document.querySelectorAll(".tile dt, .tile .figure, .tile .note, h2, h3, button")]
+    `[...document.querySelectorAll(".tile > *, h2, h3, button, th, td, .legend")]
       .filter((element) => element.clientWidth > 1 && element.scrollWidth > element.clientWidth + 1)
       .map((element) => element.textContent)`,
   );
   expect(cut).toEqual([]);
-  await page.screenshot({ path: join(screenshots, "status-narrow.png") });
+  const sizes = await page.evaluate<number[]>(
+    `[...document.querySelectorAll("button, input")].filter((each) => each.offsetParent).map((each) => each.getBoundingClientRect().height)`,
+  );
+  expect(sizes.length).toBeGreaterThan(0);
+  for (const height of sizes) expect(height).toBeGreaterThanOrEqual(40);
+  await page.screenshot({ path: join(screenshots, "status-phone.png"), fullPage: true });
   expect(complaints).toEqual([]);
 }, 60_000);
 
-it("tells of trouble in words, and of a gateway that does not answer", async () => {
-  await using opened = await openPage(browser, origin);
+it("shows Redis going away; keeps the last figures while the gateway is away, and goes on when it is back", async () => {
+  await using opened = await openPage(browser, gateway.origin);
   const { page } = opened;
-  await page.goto(`${origin}/status`);
-  await shown(page);
+  await page.goto(link());
+  await until(page, `${tile("Redis")} === "Up"`);
   await redis.kill();
-  await until(page, `/Trouble.*Redis is away/s.test(document.getElementById("concerns").innerText)`);
-  await until(page, `/away/.test(document.getElementById("redis").innerText)`);
-  await until(page, `/Redis is away: others are not seen/.test(document.getElementById("tiles").innerText)`);
-  await page.screenshot({ path: join(screenshots, "status-trouble.png"), fullPage: true });
-  await page.route("**/status/data**", (route) => route.abort());
+  await until(page, `${tile("Redis")} === "Away"`);
+  await redis.restart();
+  await until(page, `${tile("Redis")} === "Up"`);
+  const { port } = new URL(gateway.origin);
+  await gateway.kill();
+  const told = `document.getElementById("outage").textContent`;
   await until(
     page,
-    `/does not answer.*Figures are those of/.test(document.getElementById("connection").textContent)`,
+    `/^The gateway does not answer since \\d\\d:\\d\\d:\\d\\d. Figures are from \\d\\d:\\d\\d:\\d\\d;/.test(${told})`,
   );
-  await page.screenshot({ path: join(screenshots, "status-silent.png") });
-  await page.unroute("**/status/data**");
-  await redis.restart();
-  await until(page, `document.getElementById("connection").textContent === "Live."`);
-  await until(page, `document.querySelectorAll("#replicas tbody tr").length === 4`, 20_000);
-}, 60_000);
+  expect(await page.evaluate(`${tile("Operations")}`)).toMatch(/^[\d.]+ \/s$/);
+  expect(await textOf(page, "#connection")).toBe("No connection");
+  await page.screenshot({ path: join(screenshots, "status-away.png"), fullPage: true });
+  gateway = await start(port);
+  await until(page, `${told} === "" && document.getElementById("connection").textContent === "Live"`);
+  // Counters that began again are no negative rates.
+  expect(await page.evaluate(`${tile("Operations")}`)).toMatch(/^[\d.]+ \/s$/);
+}, 90_000);

@@ -23,7 +23,7 @@ describe("a development gateway", () => {
         `  Gateway    ${url}`,
         "  Rules      development: NODE_ENV is not set",
         `  Explorer   ${origin}/explorer   (Apollo Sandbox at ${url})`,
-        `  Status     ${origin}/status`,
+        `  Status     ${origin}/status#key=${apiKey}`,
         `  API key    ${apiKey}   (header x-api-key)`,
         `  Tokens     issued by the emulator at ${emulator}`,
         `             ${connectionString}`,

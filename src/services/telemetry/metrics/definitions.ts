@@ -159,7 +159,7 @@ export const metricDefinitions = {
 } as const satisfies Readonly<Record<string, MetricDefinition>>;
 
 /** A metric's name without its prefix. */
-export type MetricName = keyof typeof metricDefinitions;
+type MetricName = keyof typeof metricDefinitions;
 
 /** The names of metrics of one type. */
 export type MetricOf<T extends MetricDefinition["type"]> = {

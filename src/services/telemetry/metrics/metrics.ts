@@ -1,8 +1,7 @@
 /** The metrics of one gateway: what the parts count, and what is read from them when somebody asks. */
 import type { UpstreamReading } from "../../azure/acs-policies";
 import type { Vitals } from "../../redis/heartbeat";
-import type { MetricName } from "./definitions";
-import { MetricsRegistry, type MetricFamily, type Reading } from "./registry";
+import { MetricsRegistry, type Reading } from "./registry";
 import type { DurationSeries } from "./series";
 
 /** An ACS resource, by the host of its endpoint, and how to read it. */
@@ -90,16 +89,6 @@ export class Metrics {
   /** All metrics in Prometheus's text format. */
   text(): Promise<string> {
     return this.#registry.text();
-  }
-
-  /** All metrics with their values now. */
-  snapshot(): Promise<readonly MetricFamily[]> {
-    return this.#registry.snapshot();
-  }
-
-  /** These metrics alone with their values now. */
-  read(names: readonly MetricName[]): Promise<readonly MetricFamily[]> {
-    return this.#registry.read(names);
   }
 
   /** @param operation a root field, or one of a few words; @param outcome `ok` or an error's code. */

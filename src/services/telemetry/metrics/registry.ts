@@ -4,13 +4,12 @@ import {
   metricDefinitions,
   metricPrefix,
   type MetricDefinition,
-  type MetricName,
   type MetricOf,
 } from "./definitions";
 import { CountSeries, DurationSeries, Family } from "./series";
 
 /** One value of a metric. */
-export interface MetricValue {
+interface MetricValue {
   readonly labels: Readonly<Record<string, string | number>>;
   readonly value: number;
   /** Of a histogram's parts: its name with `_bucket`, `_sum` or `_count`. */
@@ -18,7 +17,7 @@ export interface MetricValue {
 }
 
 /** A metric with all its values. */
-export interface MetricFamily {
+interface MetricFamily {
   /** With its prefix. */
   readonly name: string;
   readonly help: string;
@@ -82,19 +81,6 @@ export class MetricsRegistry {
   /** All metrics in Prometheus's text format. */
   text(): Promise<string> {
     return this.#registry.metrics();
-  }
-
-  /** All metrics with their values now. */
-  async snapshot(): Promise<readonly MetricFamily[]> {
-    // The type of the library has numbers where strings come.
-    return (await this.#registry.getMetricsAsJSON()) as unknown as readonly MetricFamily[];
-  }
-
-  /** These metrics alone with their values now: nothing else is read, or changed by being read. */
-  read(names: readonly MetricName[]): Promise<readonly MetricFamily[]> {
-    const metrics = names.map((name) => this.#registry.getSingleMetric(metricPrefix + name));
-    const families = Promise.all(metrics.flatMap((metric) => (metric ? [metric.get()] : [])));
-    return families as Promise<unknown> as Promise<readonly MetricFamily[]>;
   }
 
   #common(name: keyof typeof metricDefinitions) {

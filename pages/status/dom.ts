@@ -1,4 +1,4 @@
-/** Makes elements, and changes of them only what has changed, so that what is read or marked stays put. */
+/** Makes elements and changes only what differs, so that selections and the reading position stay. */
 
 type Child = Node | string;
 
@@ -14,18 +14,6 @@ export function el<Tag extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** The same of SVG. */
-export function svg<Tag extends keyof SVGElementTagNameMap>(
-  tag: Tag,
-  attributes: Readonly<Record<string, string | number>> = {},
-  ...children: Child[]
-): SVGElementTagNameMap[Tag] {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
-  element.append(...children);
-  return element;
-}
-
 /** The element of the page with this id. */
 export function byId(id: string): HTMLElement {
   const element = document.getElementById(id);
@@ -33,17 +21,17 @@ export function byId(id: string): HTMLElement {
   return element;
 }
 
-/** Sets a text if it is another one. */
+/** Sets a text if it differs. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Sets an attribute if it is another one. */
+/** Sets an attribute if it differs. */
 export function setAttribute(element: Element, name: string, value: string | number): void {
   if (element.getAttribute(name) !== String(value)) element.setAttribute(name, String(value));
 }
 
-/** Makes `parent` have so many children: makes those that are missing, removes those that are too many. */
+/** Gives `parent` exactly `howMany` children: makes missing ones, removes the last ones. */
 export function children<T extends Element>(parent: Element, howMany: number, make: () => T): T[] {
   while (parent.children.length > howMany) parent.lastElementChild?.remove();
   while (parent.children.length < howMany) parent.append(make());

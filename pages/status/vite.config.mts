@@ -1,10 +1,10 @@
-/** Bundles the status page into dist/status. It is small, and has nothing in it but what is in this folder. */
+/** Bundles the status page into dist/status. */
 import { defineConfig } from "vite";
 
 export default defineConfig({
   base: "/status/",
   build: {
-    outDir: "../dist/status",
+    outDir: "../../dist/status",
     emptyOutDir: true,
     target: "es2022",
     // Nothing may be inlined that the page's content security policy would refuse.
