@@ -7,7 +7,7 @@ import { main, root, say } from "./lib/project.mjs";
 
 await main(async ([file = join(root, ".cache", "release", "sbom.cdx.json")]) => {
   await ensureInstalled();
-  await ensureBuilt(["explorer"]);
+  await ensureBuilt(["explorer", "status page"]);
   // Loaded late: it needs packages that may just have been installed.
   const [{ sbomOf }, { givenOn }] = await Promise.all([
     import("./lib/release/sbom.mjs"),

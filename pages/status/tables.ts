@@ -124,7 +124,7 @@ const counters: readonly (readonly [text: string, name: string, tone?: "bad" | "
   ["Revocations pending", "revocations_owed", "bad"],
   ["Identities created", "identities_created_total"],
   ["Identities deleted", "identities_deleted_total"],
-  ["Creates with an unknown outcome", "creates_lost_total", "warn"],
+  ["Creates with an unknown outcome", "create_outcomes_unknown_total", "warn"],
   ["Cached values that could not be decrypted", "values_not_opened_total", "warn"],
   ["Failures of dependencies", "dependency_failures_total", "warn"],
   ["Rejected files (keys, certificates)", "files_rejected_total", "bad"],

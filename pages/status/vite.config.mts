@@ -11,5 +11,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    // uPlot's license asks for its text to come along.
+    license: { fileName: "THIRD-PARTY-LICENSES.md" },
   },
 });

@@ -1,4 +1,4 @@
-/** The licenses of what users get: the production packages of package-lock.json, and what the explorer's bundle holds. */
+/** The licenses of what users get: the production packages of package-lock.json, and what the bundles of the pages hold. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import satisfies from "spdx-satisfies";
@@ -39,7 +39,9 @@ export function givenOn() {
   const read = (path) => readFileSync(join(root, path), "utf8");
   return [
     ...productionPackages(JSON.parse(read("package-lock.json"))),
-    ...bundledPackages(read("dist/explorer/THIRD-PARTY-LICENSES.md")),
+    ...["explorer", "status"].flatMap((page) =>
+      bundledPackages(read(`dist/${page}/THIRD-PARTY-LICENSES.md`)),
+    ),
   ];
 }
 
@@ -54,7 +56,7 @@ export function productionPackages(lock) {
     }));
 }
 
-/** The packages of the page of licenses that the explorer's bundler writes. */
+/** The packages of the page of licenses that the bundler writes. */
 export function bundledPackages(page) {
   return [...page.matchAll(/^## (\S+) - (\d\S*)(?: \((.+)\))?$/gm)].map(([, name, version, license]) => ({
     name,

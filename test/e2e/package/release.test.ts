@@ -158,7 +158,7 @@ describe("licenses", () => {
     expect(await problems()).toEqual(["some-package@1.0.0 names no license."]);
   });
 
-  it("looks at all that is given on: production packages, and those inside of the explorer", async () => {
+  it("looks at all that is given on: production packages, and those inside of the pages", async () => {
     const lock = JSON.parse(read("package-lock.json")) as unknown;
     const production = await ask<{ name: string }[]>("licenses", "productionPackages", lock);
     const names = production.map(({ name }) => name);
@@ -169,6 +169,8 @@ describe("licenses", () => {
     expect(bundled).toHaveLength(page.match(/^## \S+ - \d/gm)!.length);
     expect(bundled).toContainEqual(expect.objectContaining({ name: "graphiql", license: "MIT" }));
     expect(page).toContain("Permission is hereby granted");
+    const uplot = { name: "uplot", version: "1.6.32", license: "MIT" };
+    expect(await ask("licenses", "givenOn")).toContainEqual(uplot);
   });
 });
 

@@ -217,11 +217,11 @@ it("shows Redis going away; keeps the last figures while the gateway is away, an
     page,
     `/^The gateway does not answer since \\d\\d:\\d\\d:\\d\\d. Figures are from \\d\\d:\\d\\d:\\d\\d;/.test(${told})`,
   );
-  expect(await page.evaluate(`${tile("Operations")}`)).toMatch(/^[\d.]+ \/s$/);
+  expect(await page.evaluate(tile("Operations"))).toMatch(/^[\d.]+ \/s$/);
   expect(await textOf(page, "#connection")).toBe("No connection");
   await page.screenshot({ path: join(screenshots, "status-away.png"), fullPage: true });
   gateway = await start(port);
   await until(page, `${told} === "" && document.getElementById("connection").textContent === "Live"`);
   // Counters that began again are no negative rates.
-  expect(await page.evaluate(`${tile("Operations")}`)).toMatch(/^[\d.]+ \/s$/);
+  expect(await page.evaluate(tile("Operations"))).toMatch(/^[\d.]+ \/s$/);
 }, 90_000);

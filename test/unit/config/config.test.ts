@@ -213,7 +213,7 @@ describe("refuses, naming the variable and saying what it wants", () => {
     [{ EXPLORER: "yes" }, "EXPLORER must be true or false."],
     [{ EXPLORER: "False" }, "EXPLORER must be true or false."],
     [{ ONLY_LISTED_OPERATIONS: "1" }, "ONLY_LISTED_OPERATIONS must be true or false."],
-    [{ STATUS_PAGE: "off" }, "STATUS_PAGE must be true or false."],
+    [{ EXPLORER: "off" }, "EXPLORER must be true or false."],
     [{ LOG_REQUESTS: "none" }, "LOG_REQUESTS must be one of"],
     [{ AUDIT_LOG: "none" }, "AUDIT_LOG must be stdout, stderr, off or the path of a file"],
     [{ AUDIT_LOG: "true" }, "AUDIT_LOG must be stdout, stderr, off or the path of a file"],

@@ -5,6 +5,7 @@ import { describe, expect, it } from "@jest/globals";
 import { failures } from "../../../pages/status/figures";
 import { metricsParser } from "../../../pages/status/metrics-text";
 import { lastPeriod, Period, type Scrape } from "../../../pages/status/period";
+import { metricDefinitions } from "../../../src/services/telemetry/metrics/definitions";
 import { Metrics } from "../../../src/services/telemetry/metrics/metrics";
 import { Scrape as TestScrape } from "../../support/metrics";
 
@@ -108,4 +109,15 @@ it("takes the same outcomes for failures as the alert on the error rate", () => 
   const alerts = readFileSync(join(__dirname, "../../../deploy/prometheus/alerts.yaml"), "utf8");
   const [, outcomes = ""] = /operations_failed:rate5m\n\s+expr: >-\n.*outcome=~"([^"]+)"/.exec(alerts) ?? [];
   expect([...failures].sort()).toEqual(outcomes.split("|").sort());
+});
+
+it("names no metric that a gateway does not export", () => {
+  const folder = join(__dirname, "../../../pages/status");
+  const source = ["figures", "tiles", "charts", "tables", "main"]
+    .map((name) => readFileSync(join(folder, `${name}.ts`), "utf8"))
+    .join("");
+  const named = [...source.matchAll(/"([a-z]+(?:_[a-z0-9]+)+)"/g)].map(([, name = ""]) => name);
+  const own = named.filter((name) => !/^(process|nodejs)_/.test(name));
+  expect(own.length).toBeGreaterThan(20);
+  expect(own.filter((name) => !(name in metricDefinitions))).toEqual([]);
 });
