@@ -52,8 +52,6 @@ export async function startTwoSubgraphs(): Promise<TwoSubgraphs> {
       await startWorld({
         environment: {
           REDIS_URL: `redis://127.0.0.1:${proxy.port}`,
-          // Whose register of gateways would be among the scripts that are counted.
-          STATUS_PAGE: "false",
           TOKEN_ENCRYPTION_KEYS: encryptionKeys,
           DIRECTORY_PATH: directory.path,
           OIDC_ISSUERS: `${issuer.url} audience=${audience} jwks=${issuer.jwksUrl} rights=identity:read:any`,
