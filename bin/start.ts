@@ -49,11 +49,13 @@ function announcement({ config, url, origin }: RunningGateway, emulator: Brought
   const row = (name: string, text: string) => `  ${name.padEnd(10)} ${text}`;
   const lines = ["", row("Gateway", url)];
   lines.push(row("Rules", `${config.production ? "production" : "development"}: ${config.rulesReason}`));
-  if (config.explorer) lines.push(row("Explorer", `${origin}/explorer   (Apollo Sandbox at ${url})`));
   const { developmentKey } = config.access;
-  const key = developmentKey === undefined ? "" : `#key=${encodeURIComponent(developmentKey)}`;
-  lines.push(row("Status", `${origin}/status${key}`));
+  // In the fragment, which no browser sends: neither this server nor a proxy or a log sees it.
+  const fragment = developmentKey === undefined ? "" : `#key=${encodeURIComponent(developmentKey)}`;
+  if (config.explorer) lines.push(row("Explorer", `${origin}/explorer${fragment}`));
+  lines.push(row("Status", `${origin}/status${fragment}`));
   if (developmentKey !== undefined) lines.push(row("API key", `${developmentKey}   (header x-api-key)`));
+  if (config.explorer) lines.push(row("Sandbox", `${url}   (Apollo's script: paste a key yourself)`));
   const issuers = config.acs.resources.map(({ endpoint }) => endpoint).join(", ");
   lines.push(row("Tokens", emulator ? `issued by the emulator at ${emulator.url}` : `issued by ${issuers}`));
   if (emulator) lines.push(row("", emulator.connectionString));

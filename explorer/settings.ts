@@ -6,8 +6,6 @@ export interface Settings {
   readonly endpoint: string;
   /** The GraphQL document to begin with. */
   readonly operations: string;
-  /** Request headers to begin with. Without the development key where the gateway does not give it out. */
-  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** Asks the gateway that served this page. */

@@ -1,9 +1,10 @@
 /** Builds what finds out who is calling, whose identities are whose, and how much anybody may ask for. */
 import type { ClosingList } from "./closing-list";
-import { developmentApiKey, type Config } from "./config";
+import type { Config } from "./config";
 import { mayOperate } from "./resolvers/access-rules";
 import { requestContext, type ContextParts } from "./resolvers/request-context";
 import type { AdmitOperator, KnowOperator } from "./server/page";
+import { hashApiKey, type ApiKey } from "./services/access/api-key";
 import { ApiKeyAuthenticator, type ApiKeys } from "./services/access/api-key-authenticator";
 import { FileApiKeys } from "./services/access/api-key-file";
 import { CallerAuthenticator, type Credentials } from "./services/access/caller-authenticator";
@@ -11,6 +12,7 @@ import { CallerLimits } from "./services/access/caller-limits";
 import { OidcAuthenticator } from "./services/access/oidc-authenticator";
 import type { KeyTimings } from "./services/access/issuer-keys";
 import { RequestLimits } from "./services/access/request-limits";
+import { allRights } from "./services/access/rights";
 import type { Clock } from "./services/clock";
 import { DeletionWorker, type DeletionTimings } from "./services/identities/directory/deletion-worker";
 import { EmbeddedDatabase } from "./services/identities/directory/embedded-database";
@@ -23,6 +25,7 @@ import { reasonOf } from "./services/redis/reason-of";
 import type { RedisConnection } from "./services/redis/redis-connection";
 import type { Audit } from "./services/telemetry/audit";
 import type { Events } from "./services/telemetry/events";
+import { tokenScopes } from "./services/tokens/token-scope";
 
 /** What the builders share. */
 export interface Surroundings {
@@ -74,17 +77,20 @@ export function callerAuthenticator(
 ): CallerAuthenticator {
   const { apiKeys, apiKeysFile: path, developmentKey, issuers } = access;
   const always = developmentKey === undefined ? [] : [developmentApiKey(developmentKey)];
+  const fixed = [...apiKeys, ...always];
   const keys: ApiKeys =
     path === undefined
-      ? { current: () => apiKeys }
-      : closing.add(
-          new FileApiKeys(apiKeys.slice(0, apiKeys.length - always.length), always, { path }, events),
-        );
+      ? { current: () => fixed }
+      : closing.add(new FileApiKeys(apiKeys, always, { path }, events));
   const oidc =
     issuers.length === 0
       ? undefined
       : new OidcAuthenticator(issuers, clock, events, timings === undefined ? {} : { timings });
   return new CallerAuthenticator(new ApiKeyAuthenticator(keys, clock), oidc);
+}
+
+function developmentApiKey(key: string): ApiKey {
+  return { name: "development", hash: hashApiKey(key), rights: allRights, scopes: tokenScopes };
 }
 
 /** The limits of callers and addresses. To be built before the first script of Redis is called. */

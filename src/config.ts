@@ -9,15 +9,13 @@ import { rulesOf, trimmed, type Environment } from "./config/environment";
 import { unknownVariables, variables, type Variables } from "./config/variables";
 import type { RateLimits } from "./services/azure/rate-limiter";
 import { limitWindowMs } from "./services/azure/upstream-operation";
-import { hashApiKey, type ApiKey } from "./services/access/api-key";
+import type { ApiKey } from "./services/access/api-key";
 import type { OidcIssuer } from "./services/access/oidc-issuer";
-import { allRights } from "./services/access/rights";
 import type { RedisAddress } from "./services/redis/redis-address";
 import type { LogLevel } from "./services/telemetry/logger";
 import type { LoggedRequests } from "./services/telemetry/request-log";
 import type { TracingOptions } from "./services/telemetry/tracing";
 import type { EncryptionKey } from "./services/tokens/encryption-keys";
-import { tokenScopes } from "./services/tokens/token-scope";
 import { StartupError } from "./startup-error";
 
 /** An ACS resource, and what of it is used for what. */
@@ -90,11 +88,12 @@ export interface Config {
     readonly maxCachedIdentities: number;
   };
   readonly access: {
+    /** Those of services; the development key is none of them. */
     readonly apiKeys: readonly ApiKey[];
     /** Where the API keys came from and are read again, absolute. */
     readonly apiKeysFile: string | undefined;
     readonly issuers: readonly OidcIssuer[];
-    /** The key that a development gateway shows and puts into its explorer. */
+    /** The key that may do everything, which a development gateway prints at its start. */
     readonly developmentKey: string | undefined;
   };
   /** The directory of users' identities; undefined when nobody needs one. */
@@ -217,19 +216,7 @@ function toConfig(v: Variables, environment: Environment): Config {
       maxCachedIdentities: v.MAX_CACHED_IDENTITIES,
     },
     access: {
-      apiKeys: [
-        ...(v.API_KEYS ?? v.API_KEYS_FILE?.keys ?? []),
-        ...(developmentKey === undefined
-          ? []
-          : [
-              {
-                name: "development",
-                hash: hashApiKey(developmentKey),
-                rights: allRights,
-                scopes: tokenScopes,
-              },
-            ]),
-      ],
+      apiKeys: v.API_KEYS ?? v.API_KEYS_FILE?.keys ?? [],
       apiKeysFile: v.API_KEYS_FILE?.path,
       issuers: v.OIDC_ISSUERS ?? [],
       developmentKey,
@@ -260,11 +247,6 @@ function toResources(v: Variables, hasProxy: boolean): AcsResource[] {
     issuances: rateLimit ?? v.ACS_RATE_LIMIT,
     throughProxy: hasProxy && !isLoopback(new URL(endpoint)),
   }));
-}
-
-/** The key that a development gateway shows: it may do everything. */
-export function developmentApiKey(key: string): ApiKey {
-  return { name: "development", hash: hashApiKey(key), rights: allRights, scopes: tokenScopes };
 }
 
 /** Users whose issuer does not say which identity is theirs need a directory; who names a place for one wants it. */

@@ -134,12 +134,10 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   const api = await describeApi(tokens, new IdentityLifecycle(identities, users), own);
   const operations = readFileSync(join(packageRoot(), "operations", "quickstart.graphql"), "utf8");
   const answering = await startAnswering(api, config, operations, events, closing, parts);
-  const { developmentKey } = config.access;
   const explorer = new Explorer({
     directory: join(packageRoot(), "dist", "explorer"),
     endpointPath: graphqlPath,
     operations,
-    ...(developmentKey === undefined ? {} : { developmentKey }),
   });
   const { operationTimeoutMs = config.http.operationTimeoutMs, operationList = operationListOf(config) } =
     parts;

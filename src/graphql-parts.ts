@@ -71,7 +71,7 @@ export function describeApi(
  */
 export async function startAnswering(
   { schema, direct }: GatewaySchema,
-  { production, explorer, access, http }: Config,
+  { production, explorer, http }: Config,
   operations: string,
   events: Events,
   closing: ClosingList,
@@ -115,7 +115,7 @@ export async function startAnswering(
       // A variable of Apollo's own would turn it on.
       ApolloServerPluginSchemaReportingDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
-      sandbox({ enabled: explorer, operations, developmentKey: access.developmentKey }),
+      sandbox(explorer ? operations : undefined),
     ],
   });
   await apollo.start();

@@ -97,9 +97,7 @@ function judgeProduction(findings: Findings, config: Config): void {
 
 function judgeApiKeys(findings: Findings, { access }: Config, production: boolean): void {
   const now = systemClock.now();
-  const keys = access.apiKeys.filter(
-    (key) => access.developmentKey === undefined || key.name !== "development",
-  );
+  const keys = access.apiKeys;
   const isOver = ({ expiresAt }: ApiKey) => expiresAt !== undefined && expiresAt <= now;
   for (const key of keys) {
     const { name, expiresAt, rights } = key;

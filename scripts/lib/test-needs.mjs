@@ -7,6 +7,7 @@ import { root } from "./project.mjs";
 const starters = [
   ["redis-server", "test/support/redis-server.ts"],
   ["PostgreSQL", "test/support/postgres-server.ts"],
+  ["nginx", "test/support/nginx.ts"],
   ["Chromium", "test/support/browser.ts"],
 ];
 /** It can start a Redis, and does only for those who say `redis: true`. */

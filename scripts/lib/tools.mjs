@@ -24,6 +24,14 @@ const tools = [
     service: "postgresql",
   },
   {
+    title: "nginx",
+    variable: "NGINX_PATH",
+    names: ["nginx"],
+    places: ["/usr/sbin/nginx"],
+    debianPackage: "nginx",
+    service: "nginx",
+  },
+  {
     title: "Chromium",
     variable: "CHROMIUM_PATH",
     names: ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"],

@@ -1,7 +1,5 @@
 /** Serves the self-hosted GraphQL explorer under /explorer: the files of its build, and the settings it starts with. */
-import type { IncomingMessage } from "node:http";
 import { HttpRefusal } from "./http-refusal";
-import { isLocalRequest } from "./local-request";
 import type { Page, PageExchange } from "./page";
 import { notBuilt, StaticFiles } from "./static-files";
 
@@ -13,18 +11,14 @@ export interface ExplorerOptions {
   readonly endpointPath: string;
   /** The GraphQL document to begin with. */
   readonly operations: string;
-  /** Sent along as `x-api-key`. Given to pages on this machine only. */
-  readonly developmentKey?: string;
 }
 
-/** What the page reads from /explorer/settings.json. */
+/** What the page reads from /explorer/settings.json. Anybody may: no credential is in it. */
 export interface ExplorerSettings {
   /** The path of the GraphQL endpoint. */
   readonly endpoint: string;
   /** The GraphQL document to begin with. */
   readonly operations: string;
-  /** Request headers to begin with. */
-  readonly headers: Readonly<Record<string, string>>;
 }
 
 const root = "/explorer";
@@ -61,8 +55,9 @@ export class Explorer implements Page {
     }
     const name = path.slice(root.length + 1) || "index.html";
     if (name === "settings.json") {
-      const text = JSON.stringify(this.#settings(request));
-      this.#files.sendText(response, "application/json; charset=utf-8", text);
+      const { endpointPath: endpoint, operations } = this.options;
+      const settings: ExplorerSettings = { endpoint, operations };
+      this.#files.sendText(response, "application/json; charset=utf-8", JSON.stringify(settings));
     } else if (!(await this.#files.send(response, name))) {
       if (name !== "index.html") {
         throw new HttpRefusal("NOT_FOUND", `There is nothing at this path. The explorer is ${root}.`);
@@ -71,12 +66,5 @@ export class Explorer implements Page {
       this.#files.sendText(response, "text/html; charset=utf-8", text, { status: 503 });
     }
     return true;
-  }
-
-  #settings(request: IncomingMessage): ExplorerSettings {
-    const { endpointPath, operations, developmentKey } = this.options;
-    const headers: Record<string, string> = {};
-    if (developmentKey !== undefined && isLocalRequest(request)) headers["x-api-key"] = developmentKey;
-    return { endpoint: endpointPath, operations, headers };
   }
 }

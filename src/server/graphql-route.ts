@@ -20,7 +20,7 @@ import type { OperationList, SentOperation } from "./operation-list";
 import { isRefusal, outcomeOf, succeeded } from "./outcomes";
 import { beginOperation, endOperation, nameOperation } from "./operation-span";
 import { readJsonObject } from "./request-body";
-import { forPageOf, sandboxPolicy } from "./sandbox";
+import { sandboxPolicy } from "./sandbox";
 import { ShortWay, type RunnableOperations, type ShortRequest } from "./short-way";
 import {
   asEvents,
@@ -181,9 +181,7 @@ export class GraphqlRoute<TContext extends BaseContext> {
     httpGraphQLRequest: HTTPGraphQLRequest,
     context = () => this.#context(exchange),
   ): Promise<Answer> {
-    const result = await forPageOf(exchange.request, () =>
-      this.parts.apollo.executeHTTPGraphQLRequest({ httpGraphQLRequest, context }),
-    );
+    const result = await this.parts.apollo.executeHTTPGraphQLRequest({ httpGraphQLRequest, context });
     exchange.operation ??= this.parts.labels?.of(httpGraphQLRequest);
     return { result, events: this.parts.subscriptions.acceptedFor(httpGraphQLRequest) };
   }

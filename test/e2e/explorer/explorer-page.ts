@@ -1,14 +1,25 @@
 /** The explorer's page, as its tests use it. */
 import type { Page } from "playwright-core";
 import { until } from "../../support/browser";
+import { developmentKey } from "../../support/world";
 
 export interface Answer {
   readonly data: Record<string, { identity: { id: string }; accessToken: { token: string } }>;
 }
 
-/** Opens the explorer and waits until its editors are there and have coloured the first operation. */
+/** The link to the explorer that a gateway with the tests' development key prints. */
+export function explorerLink(origin: string): string {
+  return `${origin}/explorer#key=${encodeURIComponent(developmentKey)}`;
+}
+
+/** Opens the explorer by its link, and waits until it can be used. */
 export async function showExplorer(page: Page, origin: string): Promise<void> {
-  await page.goto(`${origin}/explorer`);
+  await page.goto(explorerLink(origin));
+  await explorerReady(page);
+}
+
+/** Waits until the editors are there and have coloured the first operation. */
+export async function explorerReady(page: Page): Promise<void> {
   await until(
     page,
     `new Set([...document.querySelectorAll(".graphiql-query-editor .view-line span span")]

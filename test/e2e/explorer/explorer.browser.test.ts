@@ -5,7 +5,14 @@ import type { Browser, Page } from "playwright-core";
 import { findChromium, launchChromium, openPage, until } from "../../support/browser";
 import { until as eventually } from "../../support/until";
 import { developmentKey, startWorld, type World } from "../../support/world";
-import { runOperation, showExplorer, showsAnswer, type Answer } from "./explorer-page";
+import {
+  explorerLink,
+  explorerReady,
+  runOperation,
+  showExplorer,
+  showsAnswer,
+  type Answer,
+} from "./explorer-page";
 
 const screenshots = join(__dirname, "..", "..", "..", ".cache", "screenshots");
 
@@ -186,12 +193,36 @@ describe("the explorer in Chromium", () => {
       expect(stored).not.toContain(secret);
   }, 60_000);
 
-  it("has Apollo Sandbox beside it at the endpoint, with the same key and operations", async () => {
+  it("takes the key out of the address, sends it to the endpoint alone, and forgets it with the page", async () => {
+    await using opened = await openPage(browser, origin);
+    const { page } = opened;
+    const carriers = new Set<string>();
+    page.on("request", (request) => {
+      const sent = `${request.url()} ${JSON.stringify(request.headers())} ${request.postData() ?? ""}`;
+      if (sent.includes(developmentKey)) carriers.add(new URL(request.url()).pathname);
+    });
+    await show(page);
+    await run(page);
+    expect(page.url()).toBe(`${origin}/explorer`);
+    expect([...carriers]).toEqual(["/graphql"]);
+    const hint = page.getByText("open the link that the gateway printed");
+    expect(await hint.count()).toBe(0);
+    await page.reload();
+    await hint.waitFor();
+    expect(await page.evaluate("document.body.innerText")).not.toContain(developmentKey);
+    // The link once more, in the same tab: only the fragment changes.
+    await page.goto(explorerLink(origin));
+    await hint.waitFor({ state: "detached" });
+    await explorerReady(page);
+    expect((await run(page)).data.createIdentity!.accessToken.token).toMatch(/^eyJ/);
+  }, 60_000);
+
+  it("has Apollo Sandbox beside it at the endpoint, with the same operations and no key", async () => {
     const response = await fetch(`${origin}/graphql`, { headers: { accept: "text/html" } });
     const page = await response.text();
     expect(response.headers.get("content-type")).toContain("text/html");
     expect(page).toContain("mutation CreateIdentityAndToken");
-    expect(page).toContain(`"x-api-key":"${developmentKey}"`);
+    expect(page).not.toContain(developmentKey);
   });
 });
 
@@ -223,7 +254,7 @@ describe("Apollo Sandbox in Chromium", () => {
     await page.goto(url);
     expect(await page.evaluate("window.settings")).toMatchObject({
       initialEndpoint: url,
-      initialState: { headers: { "x-api-key": developmentKey } },
+      initialState: { headers: { "x-api-key": "" } },
     });
     const ask = `fetch(location.href, { method: "POST", headers: { "content-type": "application/json" },
       body: '{"query":"{ __typename }"}' }).then((response) => response.json())`;

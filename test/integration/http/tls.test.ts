@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import { makeCertificates, type Certificates } from "../../../emulator/tls";
-import { Explorer } from "../../../src/server/explorer";
 import { StartupError } from "../../../src/startup-error";
 import { until } from "../../support/until";
 import { startWorld } from "../../support/world";
@@ -209,21 +208,6 @@ describe("a server with a certificate", () => {
     const text = await readToEnd(socket);
     expect(text).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
     expect(text).toContain("strict-transport-security: max-age=31536000\r\n");
-  });
-
-  it("shows the development key to its own pages, which are https now, and not to those of http", async () => {
-    const developmentKey = "a-development-key-for-tests";
-    const explorer = new Explorer({ directory, endpointPath: "/graphql", operations: "", developmentKey });
-    const { port } = await start({ pages: [explorer] });
-    const settings = async (origin: string) => {
-      const socket = connectTls({ port, host: "127.0.0.1", ca: first.ca });
-      await once(socket, "secureConnect");
-      const headers = [`host: localhost:${port}`, `origin: ${origin}`, "connection: close"];
-      socket.write(`GET /explorer/settings.json HTTP/1.1\r\n${headers.join("\r\n")}\r\n\r\n`);
-      return readToEnd(socket);
-    };
-    expect(await settings(`https://localhost:${port}`)).toContain(developmentKey);
-    expect(await settings(`http://localhost:${port}`)).not.toContain(developmentKey);
   });
 
   it("gives a handshake the time of headers, and does not wait for one when it closes", async () => {
