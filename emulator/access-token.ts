@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { JwtKey } from "./jwt";
 
 /** What a token says of itself beside ACS's claims, so that nobody needs to keep every token issued. */
-export interface TokenOrigin {
+interface TokenOrigin {
   /** Place in the order of everything that the emulator did. */
   readonly sequence: number;
   /** Milliseconds since the epoch. */

@@ -1,7 +1,8 @@
 /** The emulator's own routes, outside ACS's paths: introspection, keys to verify with, counts, faults, tokens of the stand-in. */
 import { read } from "./access-token";
 import type { Counts } from "./counts";
-import type { Fault, Faults } from "./faults";
+import type { Fault } from "./fault";
+import type { Faults } from "./faults";
 import type { Identities } from "./identities";
 import type { JwtKey } from "./jwt";
 import type { EntraStandIn } from "./entra-stand-in";

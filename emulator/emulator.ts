@@ -16,7 +16,7 @@ import { openState, StateFile } from "./state-file";
 import { makeCertificates } from "./tls";
 
 export type { EmulatorOptions, ResourceOptions } from "./settings";
-export type { Fault, FaultKind } from "./faults";
+export type { Fault, FaultKind } from "./fault";
 export type { Introspection } from "./control";
 
 /** A running emulator. */

@@ -1,6 +1,6 @@
 /** Finds what is wrong with a fault, so that a slip of the pen is told at once and not met as a broken connection. */
 import { validateHeaderName, validateHeaderValue } from "node:http";
-import type { Fault, FaultKind } from "./faults";
+import type { Fault, FaultKind } from "./fault";
 import { limitPer30Seconds } from "./rate-limits";
 
 /** The kinds, each with the fields of its own. */

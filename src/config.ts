@@ -14,7 +14,7 @@ import type { OidcIssuer } from "./services/access/oidc-issuer";
 import type { RedisAddress } from "./services/redis/redis-address";
 import type { LogLevel } from "./services/telemetry/logger";
 import type { LoggedRequests } from "./services/telemetry/request-log";
-import type { TracingOptions } from "./services/telemetry/tracing";
+import type { TracingOptions } from "./services/telemetry/tracing-options";
 import type { EncryptionKey } from "./services/tokens/encryption-keys";
 import { StartupError } from "./startup-error";
 

@@ -18,7 +18,8 @@ import { describeApi, startAnswering, type OwnAnswering } from "./graphql-parts"
 import { packageRoot } from "./package-root";
 import { OwnIdentity } from "./resolvers/own-identity";
 import { RevocationFeed, type FeedLimits } from "./resolvers/revocation-feed";
-import { requestContext, type RequestContext } from "./resolvers/request-context";
+import type { RequestContext } from "./resolvers/context";
+import { requestContext } from "./resolvers/request-context";
 import { addressGroup } from "./server/client-address";
 import { Explorer } from "./server/explorer";
 import { graphqlPath, HttpServer } from "./server/http-server";

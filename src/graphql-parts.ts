@@ -14,7 +14,7 @@ import { accessRules, callerOf, mayReadSchema, needsCaller } from "./resolvers/a
 import { identityByReference, IdentityResolver } from "./resolvers/identity-resolver";
 import type { OwnIdentity } from "./resolvers/own-identity";
 import { presentErrors } from "./resolvers/present-error";
-import type { RequestContext } from "./resolvers/request-context";
+import type { RequestContext } from "./resolvers/context";
 import { RevocationResolver } from "./resolvers/revocation-resolver";
 import { TokenResolver } from "./resolvers/token-resolver";
 import { ViewerResolver } from "./resolvers/viewer-resolver";

@@ -14,7 +14,8 @@ import { countedEvents } from "./services/telemetry/metrics/counted-events";
 import { Metrics } from "./services/telemetry/metrics/metrics";
 import { RequestLog } from "./services/telemetry/request-log";
 import { scrubber } from "./services/telemetry/scrub";
-import { startTracing, type Tracing } from "./services/telemetry/tracing";
+import { startTracing } from "./services/telemetry/tracing";
+import type { Tracing } from "./services/telemetry/tracing-options";
 
 /** What a test may bring along. */
 export interface OwnTelemetry {

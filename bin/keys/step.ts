@@ -2,7 +2,7 @@
 import { InvalidArgumentError } from "commander";
 
 /** The steps, in their order. */
-export const steps = ["add", "promote", "retire"] as const;
+const steps = ["add", "promote", "retire"] as const;
 /** One of {@link steps}. */
 export type Step = (typeof steps)[number];
 

@@ -5,7 +5,7 @@ import type { GatewaySchema } from "../schema/build-schema";
 import { compileOperation, type CompiledOperation } from "./compile-operation";
 
 /** How much is remembered. */
-export interface CompiledLimits {
+interface CompiledLimits {
   /** Documents. */
   readonly documents: number;
   /** Characters of all their texts together. */
@@ -13,7 +13,7 @@ export interface CompiledLimits {
 }
 
 /** Room for what the apps of a gateway send, and no more than some megabytes whatever strangers send. */
-export const compiledLimits: CompiledLimits = { documents: 1_000, characters: 2_000_000 };
+const compiledLimits: CompiledLimits = { documents: 1_000, characters: 2_000_000 };
 
 /** Of one document: its operations by their names, and the one that is meant when no name is given. */
 type Operations = Map<string | undefined, CompiledOperation | undefined>;

@@ -15,8 +15,6 @@ export interface Surroundings {
 }
 
 export class RootField {
-  /** In the schema. */
-  readonly name: string;
   /** What stands before its value in the answer. */
   readonly before: string;
   readonly write: Write;
@@ -32,7 +30,6 @@ export class RootField {
   ) {
     const [node] = nodes;
     const name = node?.name.value ?? "";
-    this.name = name;
     const field = type.getFields()[name];
     const resolve = direct.get(`${type.name}.${name}`);
     if (!node || !field || !resolve) throw new NotCompilable();

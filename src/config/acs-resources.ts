@@ -17,7 +17,7 @@ export interface NamedResource {
 }
 
 /** The heaviest that a resource can be. */
-export const maxWeight = 1_000;
+const maxWeight = 1_000;
 /** The highest limit that Azure can have raised a resource to, as far as this gateway is concerned. */
 export const maxRateLimit = 1_000_000;
 

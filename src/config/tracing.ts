@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../package-root";
-import type { TracingOptions } from "../services/telemetry/tracing";
+import type { TracingOptions } from "../services/telemetry/tracing-options";
 import type { Variables } from "./variables";
 
 /** What to trace with; undefined when no receiver is named, or tracing is turned off. */

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { defaultIssuances } from "../services/azure/upstream-operation";
 import { logLevels } from "../services/telemetry/logger";
 import { loggedRequests } from "../services/telemetry/request-log";
-import { defaultRatio, otlpProtocols, samplerNames } from "../services/telemetry/tracing";
+import { defaultRatio, otlpProtocols, samplerNames } from "../services/telemetry/tracing-options";
 import { maxRateLimit } from "./acs-resources";
 import {
   acsEndpoints,

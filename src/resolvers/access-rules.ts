@@ -5,7 +5,7 @@ import type { Caller } from "../services/access/caller";
 import type { Right } from "../services/access/rights";
 import { tokenScopes, type TokenScope } from "../services/tokens/token-scope";
 import type { Access } from "./access";
-import type { RequestContext } from "./request-context";
+import type { RequestContext } from "./context";
 
 /** type-graphql asks this for every field with `@Allow`. It throws, because `false` would lose our codes. */
 export const accessRules: AuthCheckerFn<RequestContext, Access> = ({ context }, [access]) => {

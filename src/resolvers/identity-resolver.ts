@@ -15,7 +15,7 @@ import { checkIdentityId } from "../services/identities/identity-id";
 import { Allow } from "./access";
 import { callerOf, checkRight, checkScopes } from "./access-rules";
 import { OwnIdentity } from "./own-identity";
-import type { About, RequestContext } from "./request-context";
+import type { About, RequestContext } from "./context";
 import { toAccessToken } from "./to-access-token";
 
 /** The identity that a federation router refers to: its id is checked like any other argument. */

@@ -10,13 +10,7 @@ import {
 } from "../services/identities/directory/user-identities";
 import type { CallOptions } from "../services/azure/identity-provider";
 import { callerOf, checkDevice, checkRight, notYours } from "./access-rules";
-import type { KnownOwner, RequestContext } from "./request-context";
-
-/** What an input says of the identity. */
-export interface Target {
-  readonly identityId?: string | null | undefined;
-  readonly device?: string | null | undefined;
-}
+import type { KnownOwner, RequestContext, Target } from "./context";
 
 /** An identity that the caller may act on. */
 export interface Acting {

@@ -4,59 +4,20 @@ import { GatewayError } from "../errors";
 import type { Caller } from "../services/access/caller";
 import type { CallerAuthenticator, Credentials } from "../services/access/caller-authenticator";
 import type { RequestLimits } from "../services/access/request-limits";
-import type { Owner } from "../services/identities/directory/user-identities";
 import type { CreateCall } from "../services/identities/identity-service";
 import type { Audit, AuditedAction, AuditRecord } from "../services/telemetry/audit";
-import type { Actor } from "../services/telemetry/line-text";
 import type { Span } from "../services/telemetry/span";
 import type { CachedTokenSummary, TokenService } from "../services/tokens/token-service";
-import type { Target } from "./own-identity";
+import type {
+  About,
+  AnsweredRequest,
+  KnownOwner,
+  Lookups,
+  RequestContext,
+  RevocationEvent,
+  Target,
+} from "./context";
 import type { RevocationFeed } from "./revocation-feed";
-import type { RevocationEvent } from "./revocation-resolver";
-
-/** What becomes of a request, and where it came from. */
-export interface AnsweredRequest {
-  /** Sent back as `x-request-id`. */
-  readonly id: string;
-  /** The client's address. */
-  readonly address: string;
-  /** Aborted when the client disconnects. */
-  readonly signal: AbortSignal;
-  /** Resolves when the exchange is over: whether the client was sent an answer with data. */
-  readonly answered: Promise<boolean>;
-  /** What is being done for it; undefined when it is not traced. */
-  readonly span?: Span | undefined;
-  /** Who is calling, for the log of requests. */
-  caller?: Actor | undefined;
-}
-
-/** What an audited action is about; filled in as it becomes known. */
-export type About = {
-  -readonly [
-    Name in keyof Omit<AuditRecord, "action" | "outcome" | "caller" | "address" | "requestId" | "traceId">
-  ]: AuditRecord[Name];
-};
-
-/** What resolvers know of the request that they answer. */
-export interface RequestContext {
-  /** Who is calling; undefined when no credential was sent. */
-  readonly caller: Caller | undefined;
-  /** What services are told of whoever waits for them. */
-  readonly call: CreateCall;
-  /** What is looked up for many identities at once. */
-  readonly lookups: Lookups;
-  /** Verifies the request's credential once more. Throws or rejects when it is not valid any more. */
-  authenticateAgain(): Caller | undefined | Promise<Caller>;
-  /** The stream of an identity's revocations. Throws what the caller may not follow. */
-  revocations(target: Target): Promise<AsyncIterableIterator<RevocationEvent, undefined>>;
-  /** Enters in the audit that the caller may not do it. */
-  refused(action: AuditedAction): void;
-  /** Runs an action and enters in the audit what it was about and how it ended. */
-  audited<T>(action: AuditedAction, about: About, act: () => Promise<T>): Promise<T>;
-}
-
-/** Whose an identity is in the directory. */
-export type KnownOwner = Pick<Owner, "issuer" | "subject">;
 
 /** What a context is made with. */
 export interface ContextParts {
@@ -91,7 +52,7 @@ export function requestContext(
 /** What is not asked for is not made. */
 class Request implements RequestContext {
   readonly call: CreateCall;
-  private looked: Lookups | undefined;
+  private looked: BatchedLookups | undefined;
 
   constructor(
     readonly caller: Caller | undefined,
@@ -103,7 +64,7 @@ class Request implements RequestContext {
   }
 
   get lookups(): Lookups {
-    return (this.looked ??= new Lookups(this.parts.tokens, this.parts.ownersOf));
+    return (this.looked ??= new BatchedLookups(this.parts.tokens, this.parts.ownersOf));
   }
 
   authenticateAgain(): Caller | undefined | Promise<Caller> {
@@ -151,8 +112,11 @@ class Request implements RequestContext {
   }
 }
 
-/** What one request looks up of identities, many in one round trip. Made when it is asked for, which most requests do not. */
-export class Lookups {
+/**
+ * What one request looks up of identities, many in one round trip. Made when it is asked for, which most requests do not.
+ * @public The benchmark's peers use it.
+ */
+export class BatchedLookups implements Lookups {
   private cached: DataLoader<string, CachedTokenSummary[]> | undefined;
   private known: DataLoader<string, KnownOwner | undefined> | undefined;
 

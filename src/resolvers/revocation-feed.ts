@@ -4,9 +4,8 @@ import type { Caller } from "../services/access/caller";
 import type { Clock } from "../services/clock";
 import type { Notices, RevocationNotices } from "../services/tokens/revocation-notices";
 import { callerOf } from "./access-rules";
-import type { OwnIdentity, Target } from "./own-identity";
-import type { RequestContext } from "./request-context";
-import type { RevocationEvent } from "./revocation-resolver";
+import type { OwnIdentity } from "./own-identity";
+import type { RequestContext, RevocationEvent, Target } from "./context";
 
 /** How long a stream lasts and how many a user may have. */
 export interface FeedLimits {

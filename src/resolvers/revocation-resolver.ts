@@ -1,15 +1,8 @@
 /** tokenRevoked. */
 import { Arg, Directive, ID, Resolver, Root, Subscription, type SubscribeResolverData } from "type-graphql";
-import type { Identity } from "../schema/identity";
 import { TokenRevocation, type RevocationCause } from "../schema/token-revocation";
-import type { RevocationNotice } from "../services/tokens/revocation-notices";
 import { Allow } from "./access";
-import type { RequestContext } from "./request-context";
-
-/** A notice, and whose it is. */
-export interface RevocationEvent extends RevocationNotice {
-  readonly identity: Identity;
-}
+import type { RequestContext, RevocationEvent } from "./context";
 
 @Resolver()
 export class RevocationResolver {

@@ -14,7 +14,7 @@ import { TokenService } from "../services/tokens/token-service";
 import { Allow } from "./access";
 import { callerOf, checkRight, checkScopes } from "./access-rules";
 import { OwnIdentity } from "./own-identity";
-import type { About, RequestContext } from "./request-context";
+import type { About, RequestContext } from "./context";
 import { toAccessToken } from "./to-access-token";
 
 @Resolver()

@@ -7,7 +7,7 @@ import { tokenScopes } from "../services/tokens/token-scope";
 import { Allow } from "./access";
 import { callerOf } from "./access-rules";
 import { OwnIdentity } from "./own-identity";
-import type { RequestContext } from "./request-context";
+import type { RequestContext } from "./context";
 
 @Resolver(() => Viewer)
 export class ViewerResolver {

@@ -31,10 +31,7 @@ import {
 } from "./subscriptions";
 
 /** Makes the context of one operation. Errors with plain `extensions` reach the client as they are. */
-export type MakeContext<TContext> = (
-  request: IncomingMessage,
-  info: RequestInfo,
-) => TContext | Promise<TContext>;
+type MakeContext<TContext> = (request: IncomingMessage, info: RequestInfo) => TContext | Promise<TContext>;
 
 /** What is counted of which no operation has come: it was not valid, or its sender was not let in. */
 const noOperation = "invalid";

@@ -8,7 +8,7 @@ import { GatewayError } from "../errors";
 import type { Events } from "../services/telemetry/events";
 import type { CountedRoute } from "../services/telemetry/metrics/metrics";
 import type { Span } from "../services/telemetry/span";
-import type { Tracing } from "../services/telemetry/tracing";
+import type { Tracing } from "../services/telemetry/tracing-options";
 import { answerBrokenRequest, refuseOnSocket } from "./broken-requests";
 import { clientAddress } from "./client-address";
 import { Cors, type CorsOrigins } from "./cors";
@@ -250,11 +250,6 @@ export class HttpServer<TContext extends BaseContext> {
   /** The health checks, for another port. */
   get healthPage(): Page {
     return this.#health;
-  }
-
-  /** Whether it is about to close. */
-  get isDraining(): boolean {
-    return this.#draining;
   }
 
   /** How busy it is. */

@@ -8,7 +8,7 @@ import type { KnowOperator, Page, PageExchange } from "./page";
 import { readJsonObject } from "./request-body";
 
 /** Where it is served. */
-export const logLevelPath = "/operations/log-level";
+const logLevelPath = "/operations/log-level";
 
 /** Bodies are of a few words. */
 const bodyLimitBytes = 1_024;

@@ -24,7 +24,7 @@ export interface MetricsServerParts {
 }
 
 /** The port is in use, or not this machine's to use. The message is fit for the operator. */
-export class MetricsPortUnusable extends StartupError {
+class MetricsPortUnusable extends StartupError {
   override readonly name = "MetricsPortUnusable";
 }
 

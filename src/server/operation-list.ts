@@ -7,7 +7,7 @@ import { HttpRefusal } from "./http-refusal";
 import { StartupError } from "../startup-error";
 
 /** The manifest cannot be used. The message is for the operator, says what is wrong and what would be right. */
-export class OperationListUnusable extends StartupError {
+class OperationListUnusable extends StartupError {
   override readonly name = "OperationListUnusable";
 }
 

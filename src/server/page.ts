@@ -11,7 +11,7 @@ export type PageExchange = Pick<
 export type AdmitOperator = (exchange: PageExchange) => Promise<void>;
 
 /** An operator who was admitted. */
-export interface Operator {
+interface Operator {
   /** Does something, and enters in the audit what it was, in a few words, and how it ended. */
   operate<T>(change: string, act: () => T): Promise<T>;
 }

@@ -5,7 +5,7 @@ import type { OperationLabel } from "../schema/operation-label";
 import type { SentOperation } from "./operation-list";
 
 /** An operation that can be run without Apollo Server. */
-export interface RunnableOperation {
+interface RunnableOperation {
   /** What it is called in logs, metrics and traces. */
   readonly label: OperationLabel;
   /**

@@ -155,7 +155,7 @@ export class Subscriptions {
 }
 
 /** Whether a client would take an event stream. */
-export function mayStream(accept: string | undefined): boolean {
+function mayStream(accept: string | undefined): boolean {
   return accept?.includes(eventStreamType) ?? false;
 }
 

@@ -16,7 +16,7 @@ const { loadConfig } = part("config");
 const { accessRules } = part("resolvers/access-rules");
 const { identityByReference, IdentityResolver } = part("resolvers/identity-resolver");
 const { OwnIdentity } = part("resolvers/own-identity");
-const { Lookups } = part("resolvers/request-context");
+const { BatchedLookups } = part("resolvers/request-context");
 const { RevocationResolver } = part("resolvers/revocation-resolver");
 const { TokenResolver } = part("resolvers/token-resolver");
 const { ViewerResolver } = part("resolvers/viewer-resolver");
@@ -71,7 +71,7 @@ export async function gatewayParts() {
   const contextFor = async (authorization) => ({
     caller: await callers.authenticate({ apiKey: undefined, authorization }),
     call,
-    lookups: new Lookups(tokens, ownersOf),
+    lookups: new BatchedLookups(tokens, ownersOf),
     revocations: () => Promise.reject(new Error("There are no streams here.")),
     refused: () => undefined,
     audited: (_action, _about, act) => act(),

@@ -22,7 +22,7 @@ export interface KeyTimings {
 }
 
 /** What is used unless told otherwise. */
-export const keyTimings: KeyTimings = {
+const keyTimings: KeyTimings = {
   freshMs: 5 * 60_000,
   maxAgeMs: 10 * 60_000,
   staleMs: 24 * 60 * 60_000,

@@ -21,14 +21,14 @@ export const signatureAlgorithms = [
 /** One of {@link signatureAlgorithms}. */
 export type SignatureAlgorithm = (typeof signatureAlgorithms)[number];
 /** Accepted unless the entry says otherwise. */
-export const defaultAlgorithms: readonly SignatureAlgorithm[] = ["RS256", "PS256", "ES256", "EdDSA"];
+const defaultAlgorithms: readonly SignatureAlgorithm[] = ["RS256", "PS256", "ES256", "EdDSA"];
 /** How far the issuer's clock and ours may be apart, in seconds. */
 const clockTolerance = { min: 0, max: 300, default: 5 };
 
 /** What a token's `typ` may be, without `application/`: an access token by RFC 9068, or a JWT of no declared kind. */
-export const tokenTypes = ["at+jwt", "jwt", "absent"] as const;
+const tokenTypes = ["at+jwt", "jwt", "absent"] as const;
 /** One of {@link tokenTypes}. */
-export type TokenType = (typeof tokenTypes)[number];
+type TokenType = (typeof tokenTypes)[number];
 
 /** A claim that is the value, or a list or space-separated text that has it among others. */
 export interface ClaimValue {
@@ -37,7 +37,7 @@ export interface ClaimValue {
 }
 
 /** Which of an issuer's users are guests: all, or those with a claim. */
-export type Guests = "all" | ClaimValue;
+type Guests = "all" | ClaimValue;
 
 /** An issuer and its users' policy. */
 export interface OidcIssuer {

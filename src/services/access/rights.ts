@@ -4,7 +4,7 @@
  * The rights, each with what it allows. They are scopes in the sense of OAuth 2.0 (RFC 6749, section 3.3), so an issuer
  * can put them into a token as they stand.
  */
-export const rights = {
+const rights = {
   "identity:create": "make identities",
   "identity:read:any": "see what the gateway has cached for any identity",
   "identity:delete:any": "delete any identity",
@@ -20,8 +20,3 @@ export type Right = keyof typeof rights;
 
 /** All of {@link rights}. */
 export const allRights = Object.keys(rights) as readonly Right[];
-
-/** Whether `text` names a right. */
-export function isRight(text: string): text is Right {
-  return Object.hasOwn(rights, text);
-}

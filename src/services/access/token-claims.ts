@@ -30,7 +30,7 @@ export interface TokenParts {
   readonly claims: Claims;
 }
 /** Claims; those without a type here may hold anything. */
-export type Claims = z.infer<typeof claimsSchema>;
+type Claims = z.infer<typeof claimsSchema>;
 
 /** Parses what a token holds without believing it. Throws `UNAUTHENTICATED`; the message has nothing of the token in it. */
 export function parseToken(decoded: { readonly header: unknown; readonly claims: unknown }): TokenParts {

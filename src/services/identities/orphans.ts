@@ -15,7 +15,7 @@ export interface OrphanTimings {
 }
 
 /** What is used unless told otherwise. */
-export const orphanTimings: OrphanTimings = { firstRetryMs: 1_000, maxRetryMs: 5 * 60_000, drainMs: 2_000 };
+const orphanTimings: OrphanTimings = { firstRetryMs: 1_000, maxRetryMs: 5 * 60_000, drainMs: 2_000 };
 
 /** An identity without a caller. */
 export interface Orphan {

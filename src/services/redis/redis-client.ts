@@ -14,7 +14,7 @@ export type Sent = "together" | "atOnce";
 export type RedisScript = (key: string, ...args: (string | number | Buffer)[]) => Promise<unknown>;
 
 /** Runs one script on several keys, of which each has one argument. The answer has a value for each. */
-export type RedisBatchScript = (keys: readonly string[], args: readonly string[]) => Promise<unknown[]>;
+type RedisBatchScript = (keys: readonly string[], args: readonly string[]) => Promise<unknown[]>;
 
 /** What the gateway needs of a client, whatever Redis it speaks to. */
 export interface RedisClient {
@@ -36,7 +36,7 @@ export interface RedisClient {
 }
 
 /** Is told what happens on a channel. */
-export interface Listener {
+interface Listener {
   /** Now it listens; again whenever the connection is back. */
   onListening(): void;
   onText(text: string): void;

@@ -37,7 +37,7 @@ export interface RedisNode {
 }
 
 /** What was seen of a sentinel. */
-export interface RedisSentinelNode {
+interface RedisSentinelNode {
   readonly node: string;
   /** Why it could not be asked. */
   readonly reason: string | undefined;

@@ -22,7 +22,7 @@ export interface UpstreamCall {
 }
 
 /** Takes the durations of a script's calls. */
-export interface RedisCalls {
+interface RedisCalls {
   observe(seconds: number): void;
 }
 

@@ -1,7 +1,7 @@
 /** Keeps the lines of the log and of the audit short, whatever others have put into them. */
 
 /** The longest line, in bytes with its end. */
-export const maxLineBytes = 4_096;
+const maxLineBytes = 4_096;
 
 /**
  * The line, or if it is longer than {@link maxLineBytes} one of the same members, whose values are cut until it is not.

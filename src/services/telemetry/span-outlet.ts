@@ -11,7 +11,7 @@ import {
 } from "@opentelemetry/sdk-trace-node";
 import type { Events } from "./events";
 import { sleep } from "../sleep";
-import type { TracingOptions } from "./tracing";
+import type { TracingOptions } from "./tracing-options";
 
 /** Spans that wait to be sent; any more are dropped. */
 const maxQueue = 2_048;

@@ -1,7 +1,7 @@
 /** A span of a trace, as the parts of the gateway see it: a request that is not sampled has none. */
 
 /** Whose work a span tells of: a request's that came in, one's that went out, or that in between. */
-export type SpanKind = "server" | "client" | "internal";
+type SpanKind = "server" | "client" | "internal";
 
 /** What is told of a span's work. No value may be a secret, or say who somebody is. */
 export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;

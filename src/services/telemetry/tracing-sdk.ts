@@ -22,7 +22,7 @@ import {
 import type { Events } from "./events";
 import type { Span, SpanOptions } from "./span";
 import { SpanOutlet } from "./span-outlet";
-import type { TracedRequest, Tracing, TracingOptions } from "./tracing";
+import type { TracedRequest, Tracing, TracingOptions } from "./tracing-options";
 
 const kinds = { server: SpanKind.SERVER, client: SpanKind.CLIENT, internal: SpanKind.INTERNAL };
 /** The methods that may stand in a span; clients can make up others. */

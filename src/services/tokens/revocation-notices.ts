@@ -32,7 +32,7 @@ export interface NoticePace {
   readonly probeMs: number;
 }
 
-export const noticePace: NoticePace = { probeMs: 5_000 };
+const noticePace: NoticePace = { probeMs: 5_000 };
 
 /** Notices that wait for one slow stream; older ones are dropped, since each says the same. */
 const maxWaiting = 100;

@@ -7,7 +7,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { FaultKind } from "../../../emulator/faults";
+import type { FaultKind } from "../../../emulator/fault";
 import { CreateIdentityDocument } from "../../../operations/generated/operations";
 import { systemClock } from "../../../src/services/clock";
 import { runProgram, type Ended } from "../../support/program";

@@ -3,7 +3,7 @@ import { createConnection } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "@jest/globals";
 import { developmentAccessKey, developmentSecondaryKey } from "../../../emulator/development";
-import type { Fault } from "../../../emulator/faults";
+import type { Fault } from "../../../emulator/fault";
 import {
   CreateIdentityAndTokenDocument,
   DeleteIdentityDocument,

@@ -17,7 +17,7 @@ export interface DeletionTimings {
 }
 
 /** What is used unless told otherwise. */
-export const deletionTimings: DeletionTimings = {
+const deletionTimings: DeletionTimings = {
   intervalMs: 30_000,
   most: 50,
   retryMs: 120_000,

@@ -28,7 +28,7 @@ export interface DirectoryTimings {
 }
 
 /** What is used unless told otherwise. */
-export const directoryTimings: DirectoryTimings = {
+const directoryTimings: DirectoryTimings = {
   claimMs: 30_000,
   patienceMs: 10_000,
   believeMs: 5 * 60_000,

@@ -5,7 +5,7 @@ import { MetricsRegistry, type Reading } from "./registry";
 import type { DurationSeries } from "./series";
 
 /** An ACS resource, by the host of its endpoint, and how to read it. */
-export interface WatchedResource {
+interface WatchedResource {
   readonly resource: string;
   /** Never rejects. */
   readonly read: () => Promise<readonly UpstreamReading[]>;

@@ -1,11 +1,6 @@
 /** The registry of one gateway, in which metrics of plain numbers are read when it is scraped. The only importer of prom-client. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
-import {
-  metricDefinitions,
-  metricPrefix,
-  type MetricDefinition,
-  type MetricOf,
-} from "./definitions";
+import { metricDefinitions, metricPrefix, type MetricDefinition, type MetricOf } from "./definitions";
 import { CountSeries, DurationSeries, Family } from "./series";
 
 /** One value of a metric. */
