@@ -29,8 +29,8 @@ export async function problemsOf(name, text) {
       typeof permissions === "string" ? permissions === "write-all" : mayWrite(permissions, "actions");
     if (writes) problems.push(`${name}: ${job} may write what it need not.`);
     for (const { uses, run } of steps) {
-      if (uses !== undefined && !/@(v\d+(\.\d+)*|[0-9a-f]{40})$/.test(uses))
-        problems.push(`${name}: ${uses} is not fixed to a version or a commit.`);
+      if (uses !== undefined && !/@[0-9a-f]{40}$/.test(uses))
+        problems.push(`${name}: ${uses} is not fixed to a commit.`);
       // What others choose (a branch's or tag's name) would be run as shell: it goes through the environment.
       if (/\$\{\{/.test(run ?? ""))
         problems.push(`${name}: a step of ${job} puts an expression into its script.`);

@@ -243,6 +243,12 @@ describe("workflows", () => {
   const problems = (text: string) => ask<string[]>("workflows", "problemsOf", "w.yml", text);
   const release = read(".github/workflows/release.yml");
 
+  it.each(["ci.yml", "release.yml"])("of %s run actions by their commit, which nobody can move", (file) => {
+    const used = [...read(`.github/workflows/${file}`).matchAll(/uses: (.*)/g)].map(([, action]) => action);
+    expect(used.length).toBeGreaterThan(0);
+    for (const action of used) expect(action).toMatch(/^[\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
+  });
+
   it("are accepted as they are", async () => {
     expect(await problems(release)).toEqual([]);
   });
@@ -251,7 +257,12 @@ describe("workflows", () => {
     ["a key that does not exist", "timeout-minutes: 30", "timeout-minute: 30", "unexpected key"],
     ["an expression that means nothing", "github.token", "github.tokn", "tokn"],
     ["a job that waits for none", "needs: publish", "needs: publishing", "publishing"],
-    ["an action that may change", "actions/checkout@v4", "actions/checkout@main", "not fixed"],
+    [
+      "an action that may change",
+      "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683",
+      "actions/checkout@v4",
+      "not fixed",
+    ],
     ["no permissions stated", "permissions: {}\n", "", "states no permissions"],
     [
       "packages' code beside the right to sign",

@@ -22,6 +22,16 @@ const operations = [
   `query { viewer { name } }`,
   `query { identity(id: "8:acs:0e0ac5e0-0000-4000-8000-00000000ac5e_x") { id } }`,
   `query { _entities(representations: [{__typename: "Identity", id: "8:acs:0e0ac5e0-0000-4000-8000-00000000ac5e_x"}]) { ... on Identity { cachedTokens { expiresOn } } } }`,
+  ...[
+    (entities: string) => `{ ${entities} }`,
+    (entities: string) => `{ _service { sdl } ${entities} }`,
+    (entities: string) => `{ __schema { queryType { name } } other: ${entities} }`,
+    (entities: string) => `{ __typename ...all } fragment all on Query { ${entities} }`,
+  ].map((of) =>
+    of(
+      `_entities(representations: [{__typename: "Identity", id: "8:acs:0e0ac5e0-0000-4000-8000-00000000ac5e_x"}]) { __typename ... on Identity { id } }`,
+    ),
+  ),
   `mutation { createIdentity { identity { id } } }`,
   `mutation { issueToken(input: {identityId: "x", scopes: [CHAT]}) { accessToken { token } } }`,
   `mutation { revokeTokens(input: {identityId: "x"}) { effectiveBy } }`,
