@@ -14,7 +14,7 @@ export interface ExplorerOptions {
 }
 
 /** What the page reads from /explorer/settings.json. Anybody may: no credential is in it. */
-export interface ExplorerSettings {
+interface ExplorerSettings {
   /** The path of the GraphQL endpoint. */
   readonly endpoint: string;
   /** The GraphQL document to begin with. */
