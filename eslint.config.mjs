@@ -35,6 +35,11 @@ const doors = [
     message: "Only src/services/telemetry/logger.ts writes the log.",
   },
   {
+    name: "sonic-boom",
+    file: "src/services/telemetry/line-destination.ts",
+    message: "Only src/services/telemetry/line-destination.ts writes lines to files and descriptors.",
+  },
+  {
     name: "prom-client",
     file: "src/services/telemetry/metrics/registry.ts",
     message: "Only src/services/telemetry/metrics/registry.ts keeps the metrics' registry.",
@@ -168,7 +173,11 @@ export default tseslint.config(
     rules: {
       "no-restricted-properties": [
         "error",
-        { object: "process", property: "env", message: "Only src/config/environment.ts reads the environment." },
+        {
+          object: "process",
+          property: "env",
+          message: "Only src/config/environment.ts reads the environment.",
+        },
       ],
     },
   },

@@ -23,7 +23,7 @@ import { UserIdentities, type DirectoryTimings } from "./services/identities/dir
 import type { IdentityService } from "./services/identities/identity-service";
 import { reasonOf } from "./services/redis/reason-of";
 import type { RedisConnection } from "./services/redis/redis-connection";
-import type { Audit } from "./services/telemetry/audit";
+import { mustBeWritable, type Audit } from "./services/telemetry/audit";
 import type { Events } from "./services/telemetry/events";
 import { tokenScopes } from "./services/tokens/token-scope";
 
@@ -134,7 +134,10 @@ export function userIdentities(
   audit: Audit,
   pace: DirectoryPace = {},
 ): UserIdentities {
-  const create = identities.create.bind(identities);
+  const create: IdentityService["create"] = (...wanted) => {
+    mustBeWritable(audit);
+    return identities.create(...wanted);
+  };
   const users = new UserIdentities(
     directory,
     create,

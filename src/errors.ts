@@ -98,6 +98,13 @@ export const errorCodes = {
     retry: "later",
     data: ["retryAfterSeconds"],
   },
+  AUDIT_UNAVAILABLE: {
+    status: 503,
+    means: "The audit cannot be written, and no token leaves without its line there.",
+    remedy: "Retry with back-off. The operator frees the disk, or restarts what reads the audit.",
+    retry: "later",
+    data: ["retryAfterSeconds"],
+  },
   ISSUER_UNAVAILABLE: {
     status: 503,
     means: "The issuer of the access token does not tell its keys, so nobody can be recognised by one.",
@@ -152,6 +159,13 @@ export class GatewayError extends Error {
 /** An argument that can never be accepted: names it and says what would be. */
 export function badInput(argument: string, message: string): GatewayError {
   return new GatewayError("BAD_USER_INPUT", message, { argument });
+}
+
+/** Nothing is done, and no token leaves, without its line in the audit. */
+export function auditUnavailable(): GatewayError {
+  return new GatewayError("AUDIT_UNAVAILABLE", "The gateway cannot write its audit. Try again.", {
+    retryAfterSeconds: 5,
+  });
 }
 
 /** The same answer whether the identity was deleted, never existed or belongs to another resource. */

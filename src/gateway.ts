@@ -142,7 +142,12 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
   });
   const { operationTimeoutMs = config.http.operationTimeoutMs, operationList = operationListOf(config) } =
     parts;
-  const health = closing.add(new PartsHealth(clock, statesOf({ redis, azure, users, callers })));
+  const health = closing.add(
+    new PartsHealth(clock, {
+      ...statesOf({ redis, azure, users, callers }),
+      ...telemetry.states,
+    }),
+  );
   const startup = { isOver: false };
   const http = new HttpServer<RequestContext>(
     { ...config.http, operationTimeoutMs },
@@ -160,6 +165,7 @@ async function build(config: Config, parts: Partial<Parts>, closing: ClosingList
       health: { ready: () => health.readiness(), started: () => startup.isOver },
       onError: events.internalError,
       beforeAnswers: telemetry.flush,
+      audited: telemetry.audited,
       onAnswer: telemetry.tellRequest,
       events,
       tracing: telemetry.tracing,

@@ -23,6 +23,8 @@ export interface AnsweredRequest {
   readonly span?: Span | undefined;
   /** Who is calling, for the log of requests. */
   caller?: Actor | undefined;
+  /** Its answer tells of what the audit has a line of, so it must not leave without it. */
+  isAudited?: boolean;
 }
 
 /** What an audited action is about; filled in as it becomes known. */
@@ -46,7 +48,10 @@ export interface RequestContext {
   revocations(target: Target): Promise<AsyncIterableIterator<RevocationEvent, undefined>>;
   /** Enters in the audit that the caller may not do it. */
   refused(action: AuditedAction): void;
-  /** Runs an action and enters in the audit what it was about and how it ended. */
+  /**
+   * Runs an action and enters in the audit what it was about and how it ended. Rejects with `AUDIT_UNAVAILABLE`, without
+   * running it, while the audit cannot be written.
+   */
   audited<T>(action: AuditedAction, about: About, act: () => Promise<T>): Promise<T>;
 }
 

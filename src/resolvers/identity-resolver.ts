@@ -63,7 +63,7 @@ export class IdentityResolver {
   @Directive("@cost(weight: 100)")
   @Mutation(() => CreateIdentityPayload, {
     description:
-      "Makes an identity that is bound to nobody, and with `scopes` a token for it in the same call to Azure, which needs the right token:issue:any as well. Not idempotent: each call makes another identity. Errors: BAD_USER_INPUT, FORBIDDEN, RATE_LIMITED, UPSTREAM_UNAVAILABLE (an identity may have been made), UPSTREAM_REJECTED, DIRECTORY_UNAVAILABLE.",
+      "Makes an identity that is bound to nobody, and with `scopes` a token for it in the same call to Azure, which needs the right token:issue:any as well. Not idempotent: each call makes another identity. Errors: BAD_USER_INPUT, FORBIDDEN, RATE_LIMITED, UPSTREAM_UNAVAILABLE (an identity may have been made), UPSTREAM_REJECTED, DIRECTORY_UNAVAILABLE, AUDIT_UNAVAILABLE.",
   })
   async createIdentity(
     @Ctx() context: RequestContext,
@@ -89,7 +89,7 @@ export class IdentityResolver {
   @Directive("@cost(weight: 100)")
   @Mutation(() => DeleteIdentityPayload, {
     description:
-      "Deletes an identity with its tokens and chat data. One that is gone already counts as deleted. A user whose identity is deleted gets a new one on next use. Errors: BAD_USER_INPUT, FORBIDDEN, IDENTITY_NOT_FOUND (another resource's, or you have none), RATE_LIMITED, UPSTREAM_UNAVAILABLE, UPSTREAM_REJECTED, CACHE_UNAVAILABLE (send it again), DIRECTORY_UNAVAILABLE.",
+      "Deletes an identity with its tokens and chat data. One that is gone already counts as deleted. A user whose identity is deleted gets a new one on next use. Errors: BAD_USER_INPUT, FORBIDDEN, IDENTITY_NOT_FOUND (another resource's, or you have none), RATE_LIMITED, UPSTREAM_UNAVAILABLE, UPSTREAM_REJECTED, CACHE_UNAVAILABLE (send it again), DIRECTORY_UNAVAILABLE, AUDIT_UNAVAILABLE.",
   })
   async deleteIdentity(
     @Arg("input") input: DeleteIdentityInput,

@@ -5,7 +5,12 @@ import type { Caller } from "../services/access/caller";
 import type { CallerAuthenticator, Credentials } from "../services/access/caller-authenticator";
 import type { RequestLimits } from "../services/access/request-limits";
 import type { CreateCall } from "../services/identities/identity-service";
-import type { Audit, AuditedAction, AuditRecord } from "../services/telemetry/audit";
+import {
+  mustBeWritable,
+  type Audit,
+  type AuditedAction,
+  type AuditRecord,
+} from "../services/telemetry/audit";
 import type { Span } from "../services/telemetry/span";
 import type { CachedTokenSummary, TokenService } from "../services/tokens/token-service";
 import type {
@@ -80,6 +85,8 @@ class Request implements RequestContext {
   }
 
   async audited<T>(action: AuditedAction, about: About, act: () => Promise<T>): Promise<T> {
+    mustBeWritable(this.parts.audit);
+    this.request.isAudited = true;
     try {
       const result = await act();
       this.enter(action, "ok", about);
@@ -174,10 +181,11 @@ function authenticated(
   if (!asService) limits.admitAddress(request.address);
   const refused = (error: unknown): never => {
     const { address, id: requestId, span } = request;
+    // Before it is recorded: who is refused for asking too often does not fill the audit.
+    if (asService) limits.admitAddress(address);
     const outcome = error instanceof GatewayError ? error.code : "INTERNAL_SERVER_ERROR";
     const traceId = span?.traceId;
     audit.record({ action: "caller.authenticate", outcome, caller: undefined, address, requestId, traceId });
-    if (asService) limits.admitAddress(address);
     throw error;
   };
   try {

@@ -28,7 +28,7 @@ export class TokenResolver {
   @Directive("@cost(weight: 100)")
   @Mutation(() => IssueTokenPayload, {
     description:
-      "Answers with an access token: the cached one if it has enough life left, else a new one. Call it again to refresh. Errors: BAD_USER_INPUT, FORBIDDEN (not your identity, or a scope that you may not have), IDENTITY_NOT_FOUND, RATE_LIMITED, UPSTREAM_UNAVAILABLE, UPSTREAM_REJECTED, TOKEN_REVOKED_DURING_ISSUE, DIRECTORY_UNAVAILABLE.",
+      "Answers with an access token: the cached one if it has enough life left, else a new one. Call it again to refresh. Errors: BAD_USER_INPUT, FORBIDDEN (not your identity, or a scope that you may not have), IDENTITY_NOT_FOUND, RATE_LIMITED, UPSTREAM_UNAVAILABLE, UPSTREAM_REJECTED, TOKEN_REVOKED_DURING_ISSUE, DIRECTORY_UNAVAILABLE, AUDIT_UNAVAILABLE.",
   })
   issueToken(
     @Arg("input") input: IssueTokenInput,
@@ -59,7 +59,7 @@ export class TokenResolver {
   @Directive("@cost(weight: 100)")
   @Mutation(() => RevokeTokensPayload, {
     description:
-      "Revokes every token of an identity. Once it has answered, no gateway serves a token from before. Errors: BAD_USER_INPUT, FORBIDDEN, IDENTITY_NOT_FOUND, RATE_LIMITED, UPSTREAM_UNAVAILABLE, UPSTREAM_REJECTED, CACHE_UNAVAILABLE (send it again), DIRECTORY_UNAVAILABLE.",
+      "Revokes every token of an identity. Once it has answered, no gateway serves a token from before. Errors: BAD_USER_INPUT, FORBIDDEN, IDENTITY_NOT_FOUND, RATE_LIMITED, UPSTREAM_UNAVAILABLE, UPSTREAM_REJECTED, CACHE_UNAVAILABLE (send it again), DIRECTORY_UNAVAILABLE, AUDIT_UNAVAILABLE.",
   })
   async revokeTokens(
     @Arg("input") input: RevokeTokensInput,
@@ -79,7 +79,7 @@ export class TokenResolver {
   @Directive("@cost(weight: 100)")
   @Mutation(() => ExchangeTeamsTokenPayload, {
     description:
-      "Exchanges a Teams user's Entra token for an ACS token that acts as that user. Users exchange their own: the `oid` of their access token must be the userObjectId. Errors: BAD_USER_INPUT, FORBIDDEN, RATE_LIMITED, UPSTREAM_UNAVAILABLE, UPSTREAM_REJECTED.",
+      "Exchanges a Teams user's Entra token for an ACS token that acts as that user. Users exchange their own: the `oid` of their access token must be the userObjectId. Errors: BAD_USER_INPUT, FORBIDDEN, RATE_LIMITED, UPSTREAM_UNAVAILABLE, UPSTREAM_REJECTED, AUDIT_UNAVAILABLE.",
   })
   async exchangeTeamsToken(
     @Arg("input") input: ExchangeTeamsTokenInput,

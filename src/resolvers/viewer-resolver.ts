@@ -29,7 +29,7 @@ export class ViewerResolver {
   @FieldResolver(() => Identity, {
     nullable: true,
     description:
-      "The identity bound to you, or to your device; a user's is made on first use. Null for services, which name the identity that they act for. Errors: BAD_USER_INPUT, RATE_LIMITED, UPSTREAM_UNAVAILABLE, DIRECTORY_UNAVAILABLE.",
+      "The identity bound to you, or to your device; a user's is made on first use. Null for services, which name the identity that they act for. Errors: BAD_USER_INPUT, RATE_LIMITED, UPSTREAM_UNAVAILABLE, DIRECTORY_UNAVAILABLE, AUDIT_UNAVAILABLE.",
   })
   async identity(
     @Ctx() context: RequestContext,

@@ -28,6 +28,8 @@ export interface RequestInfo {
   readonly span: Span | undefined;
   /** Who is calling, for the log; to be set by who finds out. */
   caller: Actor | undefined;
+  /** To be set when its answer must not leave without the lines that the audit has of it. */
+  isAudited?: boolean;
 }
 
 /** Bytes of a refused request that are read and dropped, so that the client can see its answer, before it is cut off. */
@@ -41,6 +43,8 @@ export interface ExchangeSurroundings {
   readonly outbox: Outbox;
   /** Answers in the place of an answer that could not be written. */
   readonly refuse: (exchange: Exchange, error: unknown) => void;
+  /** Asked before an answer with data leaves that the audit tells of. Throws when the audit could not be written. */
+  readonly audited?: (() => void) | undefined;
   /** Told of each answer, before it is sent. */
   readonly onAnswer: (answered: Answered) => void;
   /** The headers of every answer: name, value, name, value … */
@@ -64,6 +68,7 @@ export class Exchange implements RequestInfo {
   /** What it asks for, once that is known: see `OperationLabels`. */
   operation: OperationLabel | undefined;
   caller: Actor | undefined;
+  isAudited = false;
   #beganAt = performance.now();
   #isOver = false;
   readonly id: string;
@@ -169,6 +174,7 @@ export class Exchange implements RequestInfo {
     const encoding = bytes === body.length ? "latin1" : "utf8";
     this.around.outbox.put(
       () => {
+        if (hasData && this.isAudited) this.around.audited?.();
         this.#write(status, headers, body, encoding, hasData);
       },
       (error) => {

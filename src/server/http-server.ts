@@ -73,6 +73,8 @@ export interface HttpParts<TContext extends BaseContext> extends GraphqlParts<TC
   readonly onAnswer?: (answered: Answered) => void;
   /** Called before answers are sent, once for all that are sent together. */
   readonly beforeAnswers?: () => void;
+  /** Called after that, before each answer with data that the audit tells of. Throws when it must not be sent. */
+  readonly audited?: () => void;
   readonly events: TlsEvents & Pick<Events, "proxyNotTrusted">;
   /** Where requests are counted. */
   readonly metrics?: OperationMetrics & {
@@ -141,7 +143,7 @@ export class HttpServer<TContext extends BaseContext> {
       this.#refuse(exchange, error);
     };
     const onAnswer = parts.onAnswer ?? (() => undefined);
-    this.#around = { closing, headers, addressOf, outbox, refuse, onAnswer };
+    this.#around = { closing, headers, addressOf, outbox, refuse, onAnswer, audited: parts.audited };
     this.#cors = new Cors(options.corsOrigins);
     this.#graphql = new GraphqlRoute(parts, this.#cors, options);
     this.#health = new OperationalRoutes(health, closing, (error) => {
@@ -385,7 +387,8 @@ export class HttpServer<TContext extends BaseContext> {
       this.parts.metrics?.requestRefused(error.code);
     }
     if (error instanceof GatewayError) {
-      // A page's: those of operations are in their answers.
+      // A page's, or the audit's: others of operations are in their answers.
+      if (exchange.path === graphqlPath) this.#cors.allow(exchange.request, headers);
       const { http, ...extensions } = error.extensions;
       for (const [name, value] of http.headers ?? []) headers.push(name, value);
       exchange.answer(

@@ -1,9 +1,9 @@
 /** The audit: one line for each thing that was done, or refused, to an identity or a token. No parameter fits a token. */
 import { GroupedLines } from "./grouped-lines";
 import { LineText, type Actor } from "./line-text";
-import { fileDestination, type DestinationStream } from "./logger";
+import { LineDestination, type DestinationStream } from "./line-destination";
 import { scrub } from "./scrub";
-import type { ErrorCode } from "../../errors";
+import { auditUnavailable, type ErrorCode } from "../../errors";
 import { isIdentityId } from "../identities/identity-id";
 import type { Clock } from "../clock";
 import type { TokenScope } from "../tokens/token-scope";
@@ -49,46 +49,93 @@ export interface Audit {
   record(record: AuditRecord): void;
   /** Writes what was recorded. An answer must not be sent before what it tells of is written. */
   flush(): void;
+  /** Why nothing can be written (`ENOSPC`, `EPIPE` …); undefined: it can. Tries again first. */
+  failure(): string | undefined;
+}
+
+/** Throws `AUDIT_UNAVAILABLE` while the audit cannot be written. */
+export function mustBeWritable(audit: Audit): void {
+  if (audit.failure() !== undefined) throw auditUnavailable();
 }
 
 /** Where the audit goes. */
 export type AuditDestination = "stdout" | "stderr" | "off" | { readonly file: string };
 
-/** An audit that writes JSON lines, in the order of the events. */
+/**
+ * An audit that writes JSON lines, in the order of the events.
+ * @param shared the stream to take if the destination has one already
+ * @param onFailure told once, with the system's code, when a stream of its own cannot be written any more
+ */
 export function createAudit(
   to: AuditDestination,
   clock: Clock,
-  stream: DestinationStream | undefined = destinationOf(to),
+  shared?: DestinationStream,
+  onFailure?: (code: string) => void,
 ): Audit {
-  return stream ? new AuditLog(stream, clock) : { record: () => undefined, flush: () => undefined };
+  if (shared) return new AuditLog(shared, clock);
+  if (to === "off") return noAudit;
+  const fd = to === "stdout" ? 1 : 2;
+  return new AuditLog(new LineDestination(typeof to === "string" ? fd : to.file, onFailure), clock);
 }
+
+const noAudit: Audit = { record: () => undefined, flush: () => undefined, failure: () => undefined };
 
 /** As Entra writes the ids of its users. */
 const guid = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
+
+/** Refusals of a caller at a limit share a line for so long, in milliseconds. */
+const limitedMs = 60_000;
+/** So many callers do; those of more have a line each. */
+const maxLimited = 10_000;
 
 /** Its lines are put together by hand: `JSON.stringify`, and a search of the whole line for secrets, cost twice as much. */
 class AuditLog implements Audit {
   private readonly lines: GroupedLines;
   private readonly text = new LineText(scrub);
+  private readonly limited = new Map<string, { last: AuditRecord; leftOut: number }>();
 
   constructor(stream: DestinationStream, clock: Clock) {
     this.lines = new GroupedLines(stream, clock);
   }
 
+  failure(): string | undefined {
+    return this.lines.failure();
+  }
+
   record(record: AuditRecord): void {
-    this.lines.add(this.lineOf(record));
+    if (record.outcome !== "RATE_LIMITED" || this.isFirst(record)) this.lines.add(this.lineOf(record));
   }
 
   flush(): void {
     this.lines.flush();
   }
 
-  private lineOf(record: AuditRecord): string {
+  /** A caller at a limit fills no disk: of the refusals that follow within a minute, the last has a line, which counts all. */
+  private isFirst(record: AuditRecord): boolean {
+    const { action, caller } = record;
+    const key = JSON.stringify([action, caller?.kind, caller?.user?.issuer, caller?.name]);
+    const known = this.limited.get(key);
+    if (known) {
+      known.last = record;
+      known.leftOut++;
+    } else if (this.limited.size < maxLimited) {
+      const since = { last: record, leftOut: 0 };
+      this.limited.set(key, since);
+      setTimeout(() => {
+        this.limited.delete(key);
+        if (since.leftOut > 0) this.lines.add(this.lineOf(since.last, since.leftOut));
+      }, limitedMs).unref();
+    }
+    return known === undefined;
+  }
+
+  private lineOf(record: AuditRecord, times = 1): string {
     // Actions, outcomes, ids, scopes, sources, addresses and traces are of a form in which there is nothing to escape or to hide.
     const { action, outcome, caller, identityId, device, scopes, lifetimeMinutes, source } = record;
     const { userObjectId, change, address, requestId, traceId } = record;
     const { text } = this;
     let line = `{"audit":1,"time":"${this.lines.now()}","action":"${action}","outcome":"${outcome}"`;
+    if (times > 1) line += `,"times":${times}`;
     if (caller) line += `,"caller":${text.ofActor(caller)}`;
     if (identityId !== undefined && isIdentityId(identityId)) line += `,"identityId":"${identityId}"`;
     if (device !== undefined) line += `,"device":${text.of(device)}`;
@@ -103,9 +150,4 @@ class AuditLog implements Audit {
     if (traceId !== undefined) line += `,"traceId":"${traceId}"`;
     return `${line}}\n`;
   }
-}
-
-function destinationOf(to: AuditDestination): DestinationStream | undefined {
-  if (to === "off") return undefined;
-  return fileDestination(to === "stdout" ? 1 : to === "stderr" ? 2 : to.file);
 }

@@ -112,6 +112,8 @@ export interface Events {
   readonly spansSentAgain: (event: { lost: number }) => void;
   /** The process was asked to end: it is served on for this long, and then finishes what is in flight. */
   readonly draining: (event: { delayMs: number }) => void;
+  /** The audit cannot be written, so nothing is done that it has to record; told once, with the system's code. */
+  readonly auditUnwritable: (code: string) => void;
   /** A fault of ours; returns the id under which the log has it. */
   readonly internalError: (error: unknown) => string;
 }
@@ -248,6 +250,9 @@ export function createEvents(log: Logger): Events {
     },
     draining: (event) => {
       log.info(event, "draining: not ready any more, and serving on until load balancers know");
+    },
+    auditUnwritable: (reason) => {
+      log.error({ reason }, "the audit cannot be written: what it records is refused until it can");
     },
     internalError: (error) => {
       const errorId = randomUUID();

@@ -1,6 +1,6 @@
 /** Writes lines that come together together: to write costs more than all else there is to a line. */
 import type { Clock } from "../clock";
-import type { DestinationStream } from "./logger";
+import type { DestinationStream } from "./line-destination";
 import { shortLine } from "./short-line";
 
 /** Lines on their way to a stream, in the order in which they came. */
@@ -26,6 +26,11 @@ export class GroupedLines {
     this.lines = "";
     this.stream.write(lines);
   };
+
+  /** Why lines cannot be written; undefined: they can. */
+  failure(): string | undefined {
+    return this.stream.failure?.();
+  }
 
   /** The time as lines tell it: many are of one millisecond. */
   now(): string {

@@ -1,9 +1,8 @@
 /** The structured log: JSON lines on stderr, in which nothing that looks like a token or a key survives. */
-import { pino, type DestinationStream, type Logger as PinoLogger } from "pino";
+import { pino, type Logger as PinoLogger } from "pino";
+import { LineDestination, type DestinationStream } from "./line-destination";
 import { scrub } from "./scrub";
 import { shortLine } from "./short-line";
-
-export type { DestinationStream };
 
 /** How much is logged. */
 export const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
@@ -32,7 +31,7 @@ export interface LineOptions {
  */
 export function createLogger(
   level: LogLevel,
-  destination: DestinationStream = fileDestination(2),
+  destination: DestinationStream = new LineDestination(2),
   lines: LineOptions = {},
 ): Logger {
   const { time, clean = scrub } = lines;
@@ -70,16 +69,4 @@ class Family {
       if (log) log.level = level;
     }
   };
-}
-
-/**
- * A file or a file descriptor to write lines to, each at once; who reads too slowly is waited for, and no line is lost
- * or torn. A descriptor must have one destination only. A file is made if need be, readable to its owner alone.
- */
-export function fileDestination(dest: number | string): DestinationStream {
-  return pino.destination({
-    dest,
-    sync: true,
-    ...(typeof dest === "string" ? { mkdir: true, mode: 0o600 } : {}),
-  });
 }

@@ -2,7 +2,8 @@
 import type { Clock } from "../clock";
 import { GroupedLines } from "./grouped-lines";
 import { LineText, type Actor } from "./line-text";
-import type { DestinationStream, Logger } from "./logger";
+import type { DestinationStream } from "./line-destination";
+import type { Logger } from "./logger";
 
 /** A request that is answered. */
 export interface RequestRecord {

@@ -94,6 +94,23 @@ describe("callers", () => {
   });
 });
 
+it("hands out nothing while the audit cannot be written, in the same words", async () => {
+  await using full = await startTwoWays({ AUDIT_LOG: "/dev/full" });
+  const create: Sent = {
+    name: "a create, whose line nobody knows yet to fail",
+    body: { query: "mutation { createIdentity { identity { id } } }" },
+  };
+  const statuses: (number | undefined)[] = [];
+  for (const sent of [create, ...compilable(identities)]) {
+    const request = { ...sent, headers: { ...full.service, ...sent.headers } };
+    const [plain, compiled] = [await full.plain(request), await full.compiled(request)];
+    expect({ name: sent.name, ...compiled }).toEqual({ name: sent.name, ...plain });
+    if (compiled.text.includes("AUDIT_UNAVAILABLE")) statuses.push(compiled.status);
+  }
+  expect(statuses.length).toBeGreaterThan(3);
+  expect(new Set(statuses)).toEqual(new Set([503]));
+}, 60_000);
+
 it("answers operations at random as Apollo Server does", async () => {
   const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
   const executed = jest.spyOn(ApolloServer.prototype, "executeHTTPGraphQLRequest");

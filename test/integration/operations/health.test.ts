@@ -48,7 +48,7 @@ it("tells each part's state and since when, and stays ready whichever is away", 
   const ok = { state: "ok", since };
   expect(await readyAt(origin)).toEqual({
     ...{ code: 200, status: "ready" },
-    parts: { azure: ok, redis: ok, directory: ok, issuers: ok },
+    parts: { azure: ok, redis: ok, directory: ok, issuers: ok, log: ok },
   });
   const token = await issuer.token("ada");
   const ada = new GraphqlClient(gateway!.url, { authorization: `Bearer ${token}` });

@@ -129,7 +129,11 @@ it("sends protobuf unless told otherwise, with the headers that the receiver ask
 it("writes a sampled request's trace into the audit", async () => {
   await using receiver = await startReceiver();
   const records: { readonly traceId?: string | undefined }[] = [];
-  const audit = { record: (record: object) => void records.push(record), flush: () => undefined };
+  const audit = {
+    record: (record: object) => void records.push(record),
+    flush: () => undefined,
+    failure: () => undefined,
+  };
   await using world = await startWorld({ environment: tracedTo(receiver), parts: { audit } });
   const { trace } = await sendTraced(world.client, "mutation { createIdentity { identity { id } } }");
   await sendTraced(world.client, "mutation { createIdentity { identity { id } } }", {}, newTrace("00"));
