@@ -14,7 +14,7 @@ export async function start(): Promise<void> {
   // What is alive when many requests begin at once is taken by V8 for what will always live long: it would make such
   // objects of all requests to come where only a full collection finds them. Nothing of a request outlives it.
   setFlagsFromString("--no-allocation-site-pretenuring");
-  // Whoever reads the terminal may have gone: the gateway serves on.
+  // The reader of the terminal may have gone: the gateway serves on.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   const environment = processEnvironment();
   const port = ownEmulatorPort(environment);

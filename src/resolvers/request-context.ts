@@ -181,7 +181,7 @@ function authenticated(
   if (!asService) limits.admitAddress(request.address);
   const refused = (error: unknown): never => {
     const { address, id: requestId, span } = request;
-    // Before it is recorded: who is refused for asking too often does not fill the audit.
+    // Before it is recorded: a client that is refused for asking too often does not fill the audit.
     if (asService) limits.admitAddress(address);
     const outcome = error instanceof GatewayError ? error.code : "INTERNAL_SERVER_ERROR";
     const traceId = span?.traceId;
