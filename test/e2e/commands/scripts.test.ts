@@ -81,7 +81,7 @@ describe("the build", () => {
       await cp(join(root, part), join(copy, part), { recursive: true });
     const sources = {
       "src/main.ts": "export const main = 1;\n",
-      "bin/acs-token-gateway.ts": 'export { main } from "../../src/main.ts";\n',
+      "bin/acs-token-gateway.ts": 'export { main } from "../src/main.ts";\n',
       "emulator/main.ts": "export const emulator = 1;\n",
       "operations/operations.ts": "export const operations = 1;\n",
     };
