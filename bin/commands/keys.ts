@@ -46,7 +46,10 @@ function addNewApiKey(keys: Command): void {
     .option("--scopes <scopes>", "the scopes that its tokens may have, joined by +; all when left out")
     .option(...expiresOption)
     .option("--requests-per-minute <number>", "a limit of its own, requests per minute; none when left out")
-    .option("--issuances-per-minute <number>", "calls to ACS that it may cause in a minute; no limit when left out")
+    .option(
+      "--issuances-per-minute <number>",
+      "calls to ACS that it may cause per minute; unlimited when left out",
+    )
     .option("--file <file>", "add the entry to this API_KEYS_FILE, which is made if it is not there")
     .action(async (name: string, options: NewApiKeyOptions) =>
       (await keyCommands()).newApiKey(name, options),

@@ -30,8 +30,8 @@ const evidence = { threshold: 0.5, size: 20, minimumNumberOfCalls: 5 };
 const breakerPausesMs = [1_000, 2_000, 4_000, 8_000, 15_000];
 /** A pause of the breaker that is no longer than this is waited out. */
 const breakerPatienceMs = 1_000;
-/** How long calls are paused after a 429 without Retry-After: the first time, the second … in milliseconds. */
-const gatePausesMs = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000];
+/** How long calls are paused after a 429 without a Retry-After to believe: the first time, the second … in milliseconds. */
+const gatePausesMs = [0, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000];
 /** Timers are early by a millisecond now and then. */
 const timerSlackMs = 2;
 /** Pauses before the second and the third attempt, with jitter, in milliseconds. */
@@ -211,7 +211,8 @@ function retryAfterGate(): Circuit {
     countsAgainst: (error) => error instanceof UpstreamFailure && error.status === 429,
     breaker: new ConsecutiveBreaker(1),
     pauseMs: (attempt, error) =>
-      (error instanceof UpstreamFailure ? error.retryAfterMs : undefined) ?? nth(gatePausesMs, attempt),
+      (error instanceof UpstreamFailure ? error.believedRetryAfterMs : undefined) ??
+      nth(gatePausesMs, attempt),
   });
 }
 

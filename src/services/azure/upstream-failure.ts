@@ -11,7 +11,7 @@ export class UpstreamFailure extends Error {
   readonly code: string | undefined;
   /** The argument that ACS names as wrong. */
   readonly target: string | undefined;
-  /** How long ACS asks to wait, in milliseconds; a minute at most. */
+  /** How long ACS asks to wait, in milliseconds; a day at most. */
   readonly retryAfterMs: number | undefined;
   readonly requestId: string | undefined;
   /** What is wrong with an answer that came, and made no sense. */
@@ -45,8 +45,14 @@ export class UpstreamFailure extends Error {
   /** Worth another attempt, if the operation may be repeated: no answer, or one that says later. */
   get retryable(): boolean {
     if (this.identityGone || this.unusable) return false;
-    if (this.status === 429) return this.retryAfterMs !== undefined;
+    if (this.status === 429) return this.believedRetryAfterMs !== undefined;
     return this.status === undefined || this.status === 408 || this.status >= 500;
+  }
+
+  /** `retryAfterMs`, unless it is longer than the windows of ACS: to believe an hour would be an outage of our own making. */
+  get believedRetryAfterMs(): number | undefined {
+    const { retryAfterMs: ms } = this;
+    return ms !== undefined && ms <= longestBelievedMs ? ms : undefined;
   }
 
   /** Says that ACS is in trouble, rather than that it refuses this request. */
@@ -116,8 +122,8 @@ export class UpstreamFailure extends Error {
   }
 }
 
-/** A longer Retry-After is not the window of ACS, and an hour would be an outage of our own making. */
-const maxRetryAfterMs = 60_000;
+const longestBelievedMs = 60_000;
+const maxRetryAfterMs = 24 * 60 * 60 * 1_000;
 
 /** Codes of sockets that were never connected. */
 const neverSent: ReadonlySet<string> = new Set([

@@ -41,8 +41,10 @@ export interface RunReport {
   readonly recoveryMs: Readonly<Record<string, number>>;
 }
 
-/** For how long clients go on after the last fault, in milliseconds: everything must be well again by then. */
+/** Clients go on for so long after the last fault, and until every replica has served from the cache again … */
 const quietEndMs = 3_000;
+/** … or for this long at most, in milliseconds: then a replica has not recovered. */
+const recoverWithinMs = 60_000;
 /** Now and then it is quiet for so long that the aftermath of a fault is over, and two calls for one key are wrong again. */
 const longQuiet = { probability: 0.1, ms: 9_000 };
 
@@ -52,6 +54,7 @@ export async function runHistory(options: RunOptions): Promise<RunReport> {
   await using arena = await startArena(options);
   const over = new AbortController();
   const faultsOver = AbortSignal.timeout(options.ms);
+  const entries: HistoryEntry[] = [];
   const work = runWorkload(
     {
       clients: arena.clients,
@@ -63,6 +66,7 @@ export async function runHistory(options: RunOptions): Promise<RunReport> {
       ...options.workload,
     },
     over.signal,
+    entries,
   );
   const wanted = options.faults;
   const possible = arena.faults.filter(({ name }) => wanted?.some((start) => name.startsWith(start)) ?? true);
@@ -71,10 +75,23 @@ export async function runHistory(options: RunOptions): Promise<RunReport> {
   const stalls = watchStalls();
   const faults = await runFaults(possible, random, faultsOver, options);
   // From the end of the last fault, which may take longer than it was given: a failover has its own time.
-  setTimeout(() => {
-    over.abort();
-  }, quietEndMs);
-  const entries = await work;
+  const since = faults.at(-1)?.end ?? startedAt;
+  const notRecovered = () =>
+    arena.clients().flatMap((_, replica) => {
+      const isHit = (entry: HistoryEntry) =>
+        entry.kind === "issue" &&
+        entry.source === "CACHE" &&
+        entry.replica === replica &&
+        entry.start >= since;
+      return entries.some(isHit) ? [] : [replica];
+    });
+  const quietFrom = historyClock();
+  const quietFor = () => historyClock() - quietFrom;
+  while (quietFor() < quietEndMs || (notRecovered().length > 0 && quietFor() < recoverWithinMs)) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  over.abort();
+  await work;
   const vitalSigns = signs.stop();
   const standstills = stalls.stop();
   const truth: Truth = (token) => {
@@ -98,17 +115,7 @@ export async function runHistory(options: RunOptions): Promise<RunReport> {
     standstills: standstills.length,
     violations: check(entries, [...faults, ...standstills], truth),
     misdeeds: arena.misdeeds(),
-    notRecovered: arena.clients().flatMap((_, replica) => {
-      const since = faults.at(-1)?.end ?? startedAt;
-      const hit = entries.some(
-        (entry) =>
-          entry.kind === "issue" &&
-          entry.source === "CACHE" &&
-          entry.replica === replica &&
-          entry.start >= since,
-      );
-      return hit ? [] : [replica];
-    }),
+    notRecovered: notRecovered(),
     vitalSigns,
     latencyMs: latencies(entries),
     recoveryMs: recoveries(entries, faults, arena.clients().length),

@@ -35,10 +35,13 @@ const acsScopes: Readonly<Record<string, string>> = { CHAT: "chat", VOIP: "voip"
 /** A client gives up a gateway that is frozen. */
 const patienceMs = 15_000;
 
-/** Runs clients until `signal` aborts; resolves with what they saw once the last of them has its answer. */
-export async function runWorkload(options: WorkloadOptions, signal: AbortSignal): Promise<HistoryEntry[]> {
+/** Runs clients until `signal` aborts; resolves once the last has its answer. What they see is added to `history` meanwhile. */
+export async function runWorkload(
+  options: WorkloadOptions,
+  signal: AbortSignal,
+  history: HistoryEntry[],
+): Promise<void> {
   const { random, clients } = options;
-  const history: HistoryEntry[] = [];
   const identities: string[] = [];
 
   const create = async () => {
@@ -111,7 +114,6 @@ export async function runWorkload(options: WorkloadOptions, signal: AbortSignal)
     }
   };
   await Promise.all(Array.from({ length: options.atOnce }, client));
-  return history;
 }
 
 interface IssueData {

@@ -172,9 +172,10 @@ describe("a run with failures of every kind, logged at the level trace", () => {
     expect(failures.length).toBeGreaterThanOrEqual(9);
   });
 
-  it("shows the development key and the emulator's connection string once, at the start, and never again", () => {
+  it("shows the development key and the emulator's connection string at the start, and never again", () => {
     const [announcement = "", ...rest] = ended.stdout.split("Ctrl-C ends it.\n");
-    expect(announcement.split(apiKey)).toHaveLength(2);
+    // Once by itself, and in the links to the explorer and the status page.
+    expect(announcement.split(apiKey)).toHaveLength(4);
     expect(announcement.split(connectionString)).toHaveLength(2);
     expect(rest.join("").trim()).toBe("");
     expect(ended.stderr).not.toContain(apiKey);

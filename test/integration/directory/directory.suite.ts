@@ -337,7 +337,7 @@ export function describeDirectory(name: string, start: () => Promise<TestDatabas
     it(`never has two identities for one user, whatever happens at once (SEED=${runSeed})`, async () => {
       const random = seededRandom(runSeed);
       for (let round = 0; round < 8; round++) await playRound(random);
-    });
+    }, 120_000);
 
     async function playRound(random: Random): Promise<void> {
       const owner = someone();

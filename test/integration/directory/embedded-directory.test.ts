@@ -11,6 +11,7 @@ import { IdentityDirectory } from "../../../src/services/identities/directory/id
 import { DatabaseUnusable, type Database } from "../../../src/services/identities/directory/sql";
 import { endWithParent } from "../../support/end-with-parent";
 import { recordEvents } from "../../support/recorded-events";
+import { makeDirectoryFolder } from "../../support/directory-folder";
 import { describeDirectory } from "./directory.suite";
 
 let folder: string;
@@ -23,15 +24,22 @@ afterAll(async () => {
 
 const owner = { issuer: "https://issuer.example", subject: "someone", device: "" };
 
-describeDirectory("the embedded database", () => {
-  const one = new EmbeddedDatabase(join(folder, "suite"));
+describeDirectory("the embedded database", async () => {
+  const made = await makeDirectoryFolder();
+  const one = new EmbeddedDatabase(made.path);
   // It has one user; the three gateways of the tests share it within the process.
   const shared: Database = {
     query: (text, values) => one.query(text, values),
     transaction: (run) => one.transaction(run),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
-  return Promise.resolve({ open: () => shared, [Symbol.asyncDispose]: () => one[Symbol.asyncDispose]() });
+  return {
+    open: () => shared,
+    [Symbol.asyncDispose]: async () => {
+      await one[Symbol.asyncDispose]();
+      await made[Symbol.asyncDispose]();
+    },
+  };
 });
 
 it("has what a process that was killed had entered, and takes its folder over at once", async () => {
@@ -57,7 +65,8 @@ it("has what a process that was killed had entered, and takes its folder over at
 }, 120_000);
 
 it("is not two databases of one process, and is free again when it is closed", async () => {
-  const path = join(folder, "twice");
+  await using made = await makeDirectoryFolder();
+  const { path } = made;
   const first = new EmbeddedDatabase(path);
   await first.query("SELECT 1");
   await using second = new EmbeddedDatabase(path);
