@@ -1,11 +1,8 @@
 /** Access tokens that nobody should believe, each in a row, and those that must be. */
 import { createHmac, createPrivateKey, createSign, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
 import {
   CompactEncrypt,
@@ -18,6 +15,7 @@ import {
   type JWK,
   type JWTPayload,
 } from "jose";
+import { makeDirectoryFolder, type DirectoryFolder } from "../../support/directory-folder";
 import { openStream } from "../../support/event-stream";
 import { GraphqlClient } from "../../support/graphql-client";
 import { startWorld, type World } from "../../support/world";
@@ -34,7 +32,7 @@ let issuer: string;
 let other: string;
 let strict: string;
 let b2c: string;
-let folder: string;
+let directory: DirectoryFolder;
 let asked: string[];
 const jwks: JWK[] = [];
 const keys = new Map<string, { publicKey: CryptoKey; privateKey: CryptoKey }>();
@@ -57,10 +55,10 @@ beforeAll(async () => {
   other = `${issuer}/other`;
   strict = `${issuer}/strict`;
   b2c = `${issuer}/b2c`;
-  folder = await mkdtemp(join(tmpdir(), "acs-token-gateway-forged-"));
+  directory = await makeDirectoryFolder();
   world = await startWorld({
     environment: {
-      DIRECTORY_PATH: folder,
+      DIRECTORY_PATH: directory.path,
       // The first names its users' identities itself; those of the others are in the directory.
       OIDC_ISSUERS: [
         `${issuer} audience=${audience} audience=second jwks=${issuer}/jwks identity-claim=acs guests=role:guest`,
@@ -76,7 +74,7 @@ afterAll(async () => {
   await world[Symbol.asyncDispose]();
   server.closeAllConnections();
   server.close();
-  await rm(folder, { recursive: true });
+  await directory[Symbol.asyncDispose]();
 }, 30_000);
 
 const seconds = () => Math.floor(world.clock.now() / 1000);

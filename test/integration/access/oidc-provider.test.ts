@@ -1,5 +1,4 @@
 /** Users of a real OpenID Connect server: from signing in to tokens of their own, through rotations and outages. */
-import { join } from "node:path";
 import { CommunicationIdentityClient } from "@azure/communication-identity";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import { makeDirectoryFolder, type DirectoryFolder } from "../../support/directory-folder";
@@ -10,11 +9,12 @@ import { startWorld, type RunningGateway, type World } from "../../support/world
 let world: World;
 let server: OidcServer;
 let directory: DirectoryFolder;
+let newcomersDirectory: DirectoryFolder;
 let gateway: RunningGateway;
 
 beforeAll(async () => {
   server = await startOidcServer();
-  directory = await makeDirectoryFolder();
+  [directory, newcomersDirectory] = [await makeDirectoryFolder(), await makeDirectoryFolder()];
   world = await startWorld({
     environment: {
       OIDC_ISSUERS: `${server.issuer} audience=api://gateway guests=role:guest rights=identity:create`,
@@ -27,6 +27,7 @@ afterAll(async () => {
   await world[Symbol.asyncDispose]();
   await server[Symbol.asyncDispose]();
   await directory[Symbol.asyncDispose]();
+  await newcomersDirectory[Symbol.asyncDispose]();
 });
 
 const as = (token: string, url = gateway.url) => new GraphqlClient(url, { authorization: `Bearer ${token}` });
@@ -185,7 +186,7 @@ it("goes on when the issuer is away; who has never heard of it says that it is t
   const id = await identityOf(as(token));
   await server.stop();
   expect(await identityOf(as(token))).toBe(id);
-  const newcomer = await world.addGateway({ DIRECTORY_PATH: join(directory.path, "newcomer") });
+  const newcomer = await world.addGateway({ DIRECTORY_PATH: newcomersDirectory.path });
   expect(await as(token, newcomer.url).error(viewer)).toMatchObject({
     status: 503,
     extensions: { code: "ISSUER_UNAVAILABLE", retryAfterSeconds: 5 },

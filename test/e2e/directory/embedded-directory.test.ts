@@ -12,7 +12,7 @@ import { DatabaseUnusable, type Database } from "../../../src/services/identitie
 import { endWithParent } from "../../support/end-with-parent";
 import { recordEvents } from "../../support/recorded-events";
 import { makeDirectoryFolder } from "../../support/directory-folder";
-import { describeDirectory } from "./directory.suite";
+import { describeDirectory } from "../../integration/directory/directory.suite";
 
 let folder: string;
 beforeAll(async () => {
