@@ -22,10 +22,10 @@ afterEach(async () => {
   await world[Symbol.asyncDispose]();
 });
 
-const issue = async (gateway = 0) =>
+const issue = async (gateway = 0, identityId = id) =>
   (
     await (world.gateways[gateway]?.client ?? world.client).data(IssueTokenDocument, {
-      identityId: id,
+      identityId,
       scopes: ["CHAT"],
     })
   ).issueToken.accessToken;
@@ -53,7 +53,7 @@ const outages: [string, () => Promise<void>, () => Promise<void>][] = [
 ];
 
 it.each(outages)(
-  "issues while Redis is %s, says that it is degraded, and caches again afterwards",
+  "issues while Redis is %s without waiting for it, says that it is degraded, and caches again afterwards",
   async (_how, lose, restore) => {
     expect(await ready()).toEqual({ status: "ready", redis: "ok" });
     await issue();
@@ -63,6 +63,15 @@ it.each(outages)(
     expect(world.emulator.introspect(token.token)).toMatchObject({ active: true });
     await until(async () => (await ready()).status === "degraded");
     expect(await ready()).toEqual({ status: "degraded", redis: "away" });
+    // One request has waited for Redis, and none does after it has been missed.
+    const away = () => told("Redis is away").length;
+    await until(() => away() === world.gateways.length);
+    const before = world.events.lines.length;
+    for (let index = 0; index < 10; index++) await issue();
+    const since = world.events.lines.slice(before).filter((line) => line.includes("token store unavailable"));
+    expect(since).toHaveLength(10);
+    expect(since.every((line) => line.includes('"reason":"AWAY"'))).toBe(true);
+    expect(away()).toBe(world.gateways.length);
     expect((await world.client.data(IdentityDocument, { identityId: id })).identity?.cachedTokens).toEqual(
       [],
     );
@@ -72,57 +81,37 @@ it.each(outages)(
 );
 
 it.each(outages)(
-  "tells the truth when it revokes while Redis is %s, and completes it when asked again",
+  "tells the truth when it revokes while Redis is %s, completes it by itself or when asked again, and serves nothing from before",
   async (_how, lose, restore) => {
-    const before = await issue();
+    const alone = id;
+    const again = (await world.client.data(CreateIdentityDocument)).createIdentity.identity.id;
+    const tokens = [await issue(0, alone), await issue(0, again)];
     await lose();
-    const error = await world.client.error(RevokeTokensDocument, { identityId: id });
-    expect(error).toMatchObject({ status: 503, extensions: { code: "CACHE_UNAVAILABLE" } });
-    expect(world.emulator.introspect(before.token)).toMatchObject({ active: false, reason: "revoked" });
-    await restore();
-    await until(
-      async () => (await world.client.send(RevokeTokensDocument, { identityId: id })).errors === undefined,
-    );
-    for (const gateway of [0, 1]) {
-      expect(world.emulator.introspect((await issue(gateway)).token)).toMatchObject({ active: true });
+    for (const identityId of [alone, again]) {
+      const error = await world.client.error(RevokeTokensDocument, { identityId });
+      expect(error).toMatchObject({ status: 503, extensions: { code: "CACHE_UNAVAILABLE" } });
     }
-  },
-);
-
-it.each(outages)(
-  "finishes a revocation by itself that it was sent while Redis was %s, and serves nothing from before in between",
-  async (_how, lose, restore) => {
-    await issue();
-    await lose();
-    await world.client.error(RevokeTokensDocument, { identityId: id });
+    for (const { token } of tokens)
+      expect(world.emulator.introspect(token)).toMatchObject({ active: false, reason: "revoked" });
     const stale: string[] = [];
-    const check = async (gateway: number) => {
-      const { token } = await issue(gateway);
+    const check = async (gateway: number, identityId: string) => {
+      const { token } = await issue(gateway, identityId);
       if (!world.emulator.introspect(token).active) stale.push(token);
     };
-    await check(0);
+    await check(0, alone);
     await restore();
+    const revoke = () => world.client.send(RevokeTokensDocument, { identityId: again });
     await until(async () => {
-      await check(0);
+      await check(0, alone);
+      return (await revoke()).errors === undefined;
+    });
+    await until(async () => {
+      await check(0, alone);
       return told("cleared of what was revoked meanwhile").length > 0;
     });
-    for (const gateway of [0, 1, 0, 1]) await check(gateway);
+    for (const identityId of [alone, again])
+      for (const gateway of [0, 1, 0, 1]) await check(gateway, identityId);
     expect(stale).toEqual([]);
-  },
-);
-
-it.each(outages)(
-  "lets one request wait for Redis when it is %s, and none after it has been missed",
-  async (_how, lose) => {
-    await lose();
-    const away = () => told("Redis is away").length;
-    await until(() => Promise.resolve(away() === world.gateways.length));
-    const before = world.events.lines.length;
-    for (let index = 0; index < 10; index++) await issue();
-    const since = world.events.lines.slice(before).filter((line) => line.includes("token store unavailable"));
-    expect(since).toHaveLength(10);
-    expect(since.every((line) => line.includes('"reason":"AWAY"'))).toBe(true);
-    expect(away()).toBe(world.gateways.length);
   },
 );
 

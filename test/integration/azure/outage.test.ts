@@ -1,9 +1,14 @@
 /** What counts as trouble of ACS is told apart from refusals and callers that leave, through the real SDK and gateway. */
-import { expect, it } from "@jest/globals";
+import { afterEach, expect, it, jest } from "@jest/globals";
 import type { FaultKind } from "../../../emulator/emulator";
 import { CreateIdentityDocument, IssueTokenDocument } from "../../../operations/generated/operations";
+import { advanceClocks, stopClocks } from "../../support/stopped-clocks";
 import { until } from "../../support/until";
 import { startWorld } from "../../support/world";
+
+afterEach(() => {
+  jest.useRealTimers();
+});
 
 it("pauses the calls of an operation that keeps failing, whatever the failure, and serves the rest as ever", async () => {
   const faults: [string, FaultKind][] = [
@@ -14,6 +19,7 @@ it("pauses the calls of an operation that keeps failing, whatever the failure, a
     ["hangs", { kind: "hang" }],
   ];
   await using world = await startWorld({ environment: { ACS_TIMEOUT_MS: "1000" } });
+  stopClocks();
   const identityId = (await world.client.data(CreateIdentityDocument)).createIdentity.identity.id;
   const issue = async (client: typeof world.client, expiresInMinutes: number) =>
     client.send(IssueTokenDocument, { identityId, scopes: ["CHAT"], expiresInMinutes });
@@ -30,9 +36,20 @@ it("pauses the calls of an operation that keeps failing, whatever the failure, a
       how,
       new Set(["UPSTREAM_UNAVAILABLE"]),
     ]);
-    expect(told("open")).toBeGreaterThan(opened);
+    expect([how, told("open")]).toEqual([how, opened + 1]);
     world.emulator.faults.clear();
-    await until(async () => (await issue(client, 90)).errors === undefined);
+    // Nothing is asked of it before its pause is over.
+    const asked = world.emulator.counts.snapshot().operations.issueAccessToken?.received;
+    expect([how, (await issue(client, 90)).errors?.[0]?.extensions.code]).toEqual([
+      how,
+      "UPSTREAM_UNAVAILABLE",
+    ]);
+    expect([how, world.emulator.counts.snapshot().operations.issueAccessToken?.received]).toEqual([
+      how,
+      asked,
+    ]);
+    advanceClocks(1_000);
+    expect([how, (await issue(client, 90)).errors]).toEqual([how, undefined]);
     expect([how, told("closed")]).toEqual([how, closed + 1]);
   }
   // What is cached was never in danger.

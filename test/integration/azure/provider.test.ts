@@ -5,7 +5,9 @@ import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import type { TokenCredential } from "@azure/core-auth";
 import { startEmulator, type Emulator } from "../../../emulator/emulator";
 import { AcsIdentityProvider } from "../../../src/services/azure/acs-identity-provider";
+import { ResourceRouter } from "../../../src/services/azure/resource-router";
 import { systemClock } from "../../../src/services/clock";
+import { resourceOf } from "../../../src/services/identities/identity-id";
 import { recordEvents } from "../../support/recorded-events";
 import { until } from "../../support/until";
 
@@ -21,10 +23,10 @@ const entra: TokenCredential = {
   getToken: async () => ({ token: await emulator.entra.token(), expiresOnTimestamp: Date.now() + 3_600_000 }),
 };
 
-function provider(credential: TokenCredential | { accessKey: string }, maxSockets = 5) {
+function provider(credential: TokenCredential | { accessKey: string }, maxSockets = 5, deadlineMs = 10_000) {
   const { url = "", ca = "" } = emulator.https ?? {};
   const events = recordEvents();
-  const options = { endpoint: url, credential, ca, deadlineMs: 5_000, maxSockets };
+  const options = { endpoint: url, credential, ca, deadlineMs, maxSockets };
   return { azure: new AcsIdentityProvider(options, systemClock, events), events };
 }
 
@@ -125,7 +127,7 @@ it("refuses an answer whose token lives longer than asked for, or is dead alread
 it("keeps its deadlines while memory is being collected", async () => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;
-  const { azure } = provider(entra);
+  const { azure } = provider(entra, 5, 2_500);
   const { identityId } = await azure.createIdentity(undefined, {});
   emulator.faults.add({ kind: "hang", operation: "issueAccessToken", times: 1 });
   const issuing = azure.issueToken(identityId, ["chat"], 60, {});
@@ -135,4 +137,39 @@ it("keeps its deadlines while memory is being collected", async () => {
   const issued = await issuing;
   expect(issued.token).toMatch(/^eyJ/);
   await azure[Symbol.asyncDispose]();
+});
+
+it("connects to each resource beforehand, as an application of Entra, and ends all connections", async () => {
+  const idOf = (index: number) => `0e0ac5e0-0000-4000-8000-00000000000${index}`;
+  const key = Buffer.alloc(48, 1).toString("base64");
+  const resource = (index: number) => ({ id: idOf(index), primaryKey: key, secondaryKey: key });
+  await using one = await startEmulator({ tls: true, limits: false, resources: [resource(1)] });
+  await using two = await startEmulator({
+    tls: true,
+    limits: false,
+    resources: [resource(2)],
+    entra: one.entra,
+  });
+  const emulators = [one, two];
+  const credential: TokenCredential = {
+    getToken: async () => ({ token: await one.entra.token(), expiresOnTimestamp: Date.now() + 3_600_000 }),
+  };
+  const router = new ResourceRouter(
+    emulators.map(({ https, resourceId }) => {
+      const { url = "", ca = "" } = https ?? {};
+      const options = { endpoint: url, credential, ca, resourceId, deadlineMs: 10_000, maxSockets: 4 };
+      const provider = new AcsIdentityProvider(options, systemClock, recordEvents());
+      return { name: provider.name, resourceId, weight: 1, provider };
+    }),
+    () => 0,
+  );
+  await router.preconnect();
+  expect(emulators.map((each) => each.connections())).toEqual([1, 1]);
+  const ids: string[] = [];
+  for (let made = 0; made < 2; made++) ids.push((await router.createIdentity(undefined, {})).identityId);
+  expect(ids.map(resourceOf)).toEqual([idOf(1), idOf(2)]);
+  expect(emulators.map((each) => each.connections())).toEqual([1, 1]);
+  expect(new Set(ids.map((id) => router.credentialOf(id))).size).toBe(2);
+  expect(router.credentialOf("8:acs:99999999-0000-4000-8000-000000000009_x")).toBe("none");
+  await router[Symbol.asyncDispose]();
 });

@@ -12,7 +12,7 @@ import { answerOf, SmallWorld } from "../../http/http-world";
 import { until } from "../../../support/until";
 import { startWorld } from "../../../support/world";
 
-const soon = { parts: { operationTimeoutMs: 250 } };
+const soon = { parts: { operationTimeoutMs: 750 } };
 const tooLate = { status: 504, extensions: { code: "OPERATION_TIMEOUT" } };
 
 describe("an operation that takes too long", () => {
@@ -103,7 +103,12 @@ describe("a revocation that takes too long", () => {
     await using world = await startWorld(soon);
     const { createIdentity } = await world.client.data(CreateIdentityAndTokenDocument, { scopes: ["VOIP"] });
     const { identity, accessToken } = createIdentity;
-    world.emulator.faults.add({ kind: "latency", latencyMs: 600, operation: "revokeAccessTokens", times: 1 });
+    world.emulator.faults.add({
+      kind: "latency",
+      latencyMs: 1_200,
+      operation: "revokeAccessTokens",
+      times: 1,
+    });
     expect(await world.client.error(RevokeTokensDocument, { identityId: identity.id })).toMatchObject(
       tooLate,
     );
@@ -118,7 +123,7 @@ describe("a revocation that takes too long", () => {
     const { id: identityId } = createIdentity.identity;
     world.emulator.faults.add({
       kind: "answerLate",
-      latencyMs: 500,
+      latencyMs: 1_200,
       operation: "revokeAccessTokens",
       times: 1,
     });

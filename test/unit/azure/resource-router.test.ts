@@ -1,52 +1,13 @@
-/** The router over several resources: connections beforehand, and what one create may and may not be asked of. */
+/** The router over several resources: what one create may and may not be asked of. */
 import { expect, it } from "@jest/globals";
-import type { TokenCredential } from "@azure/core-auth";
-import { startEmulator } from "../../../emulator/emulator";
 import { GatewayError } from "../../../src/errors";
-import { AcsIdentityProvider } from "../../../src/services/azure/acs-identity-provider";
+import { acsUnavailable } from "../../../src/services/azure/acs-errors";
 import { CreateAttempts } from "../../../src/services/azure/create-attempts";
 import type { ProcessProvider } from "../../../src/services/azure/identity-provider";
 import { ResourceRouter } from "../../../src/services/azure/resource-router";
-import { acsUnavailable } from "../../../src/services/azure/acs-errors";
-import { systemClock } from "../../../src/services/clock";
 import { resourceOf } from "../../../src/services/identities/identity-id";
-import { recordEvents } from "../../support/recorded-events";
 
 const idOf = (index: number) => `0e0ac5e0-0000-4000-8000-00000000000${index}`;
-
-it("connects to each resource beforehand, as an application of Entra, and ends all connections", async () => {
-  const key = Buffer.alloc(48, 1).toString("base64");
-  const resource = (index: number) => ({ id: idOf(index), primaryKey: key, secondaryKey: key });
-  await using one = await startEmulator({ tls: true, limits: false, resources: [resource(1)] });
-  await using two = await startEmulator({
-    tls: true,
-    limits: false,
-    resources: [resource(2)],
-    entra: one.entra,
-  });
-  const emulators = [one, two];
-  const credential: TokenCredential = {
-    getToken: async () => ({ token: await one.entra.token(), expiresOnTimestamp: Date.now() + 3_600_000 }),
-  };
-  const router = new ResourceRouter(
-    emulators.map(({ https, resourceId }) => {
-      const { url = "", ca = "" } = https ?? {};
-      const options = { endpoint: url, credential, ca, resourceId, deadlineMs: 10_000, maxSockets: 4 };
-      const provider = new AcsIdentityProvider(options, systemClock, recordEvents());
-      return { name: provider.name, resourceId, weight: 1, provider };
-    }),
-    () => 0,
-  );
-  await router.preconnect();
-  expect(emulators.map((each) => each.connections())).toEqual([1, 1]);
-  const ids: string[] = [];
-  for (let made = 0; made < 2; made++) ids.push((await router.createIdentity(undefined, {})).identityId);
-  expect(ids.map(resourceOf)).toEqual([idOf(1), idOf(2)]);
-  expect(emulators.map((each) => each.connections())).toEqual([1, 1]);
-  expect(new Set(ids.map((id) => router.credentialOf(id))).size).toBe(2);
-  expect(router.credentialOf("8:acs:99999999-0000-4000-8000-000000000009_x")).toBe("none");
-  await router[Symbol.asyncDispose]();
-});
 
 interface Answer {
   succeed: () => void;
