@@ -10,21 +10,35 @@ const viewer = "{ viewer { name } }";
 const key = (name: string) => `${name}:${hashApiKey(name).toString("hex")} rights=all`;
 
 let issuer: Issuer;
+let shared: World;
 const now = { clock: Date.now };
 beforeAll(async () => {
   issuer = await startIssuer(() => now.clock());
+  shared = await startWorld();
 });
 afterAll(async () => {
+  await shared[Symbol.asyncDispose]();
   await issuer[Symbol.asyncDispose]();
 });
 
 /** An issuer that names the identity itself, so that no directory is needed. */
 const users = () => `${issuer.url} audience=${audience} jwks=${issuer.jwksUrl} identity-claim=acs`;
 
-async function start(environment: Record<string, string>, options: Parameters<typeof startWorld>[0] = {}) {
-  const world = await startWorld({ ...options, environment: { OIDC_ISSUERS: users(), ...environment } });
+/** A gateway of its own in the world that most tests share. */
+async function start(environment: Record<string, string>): Promise<World> {
+  const gateway = await shared.addGateway({ OIDC_ISSUERS: users(), ...environment });
+  shared.emulator.counts.reset();
+  return atFullMinute({
+    ...shared,
+    gateways: [gateway],
+    client: gateway.client,
+    [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose](),
+  });
+}
+
+/** A minute begins, so that a window does not end in the middle of a test. */
+function atFullMinute(world: World): World {
   now.clock = () => world.clock.now();
-  // A minute begins, so that a window does not end in the middle of a test.
   world.clock.advanceBy({ ms: 60_000 - (world.clock.now() % 60_000) });
   return world;
 }
@@ -139,7 +153,13 @@ it("counts what users at one address cost at Azure", async () => {
 });
 
 it("counts at all gateways on one Redis together, and at each alone while Redis is away", async () => {
-  await using world = await start({ CALLER_REQUESTS_PER_MINUTE: "10" }, { gateways: 2, redis: true });
+  await using world = atFullMinute(
+    await startWorld({
+      gateways: 2,
+      redis: true,
+      environment: { OIDC_ISSUERS: users(), CALLER_REQUESTS_PER_MINUTE: "10" },
+    }),
+  );
   const [here, there] = [
     await user(world, "alice"),
     await user(world, "alice", { gateway: world.gateways[1]! }),
