@@ -16,8 +16,9 @@ import { ensureTools } from "./lib/tools.mjs";
 
 /** The end-to-end tests that `npm test` runs too. */
 const smoke = "/test/e2e/smoke/";
-const everyDay = { paths: ["/test/(unit|integration)/", smoke], ignored: [] };
-const endToEnd = { paths: ["/test/e2e/"], ignored: [smoke] };
+/** Its tests wait for servers half of the time, so that three workers keep two cores busy. */
+const everyDay = { paths: ["/test/(unit|integration)/", smoke], ignored: [], workers: 3 };
+const endToEnd = { paths: ["/test/e2e/"], ignored: [smoke], workers: 2 };
 
 await main(async (args) => {
   const own = ["--no-install", "--e2e"];
@@ -57,12 +58,19 @@ await main(async (args) => {
   }
 });
 
-function jest(args, { paths, ignored }, leftOut, env) {
+function jest(args, { paths, ignored, workers }, leftOut, env) {
   const ignore = ["/node_modules/", ...leftOut.map((path) => `/${path}$`)];
   const options =
     args.length > 0
       ? [...args, "--testPathIgnorePatterns", ...ignore]
-      : ["--maxWorkers=2", "--testPathPatterns", ...paths, "--testPathIgnorePatterns", ...ignore, ...ignored];
+      : [
+          `--maxWorkers=${workers}`,
+          "--testPathPatterns",
+          ...paths,
+          "--testPathIgnorePatterns",
+          ...ignore,
+          ...ignored,
+        ];
   // The reporters come last: Jest would take paths that follow them for reporters too.
   const reporters = ["--reporters=default", "--reporters=<rootDir>/scripts/lib/count-reporter.mjs"];
   return run(process.execPath, [commandFile("jest", "bin/jest.js"), ...options, ...reporters], { env });
