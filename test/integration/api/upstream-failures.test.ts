@@ -88,8 +88,6 @@ describe.each(failures)("when Azure answers with %s", (_what, kind, code, status
     expect(JSON.stringify(errors)).not.toMatch(/eyJ|accesskey|html/i);
     expect(world.events.lines.join()).not.toMatch(/eyJ|bGVhaw/);
     world.emulator.faults.clear();
-    // Whatever ACS said, a call tries again after a minute.
-    advanceClocks(60_000);
     expect((await issue()).data?.issueToken.accessToken.source).toBe("ISSUED");
   });
 });

@@ -5,8 +5,8 @@ import { startTracing } from "../../../src/services/telemetry/tracing";
 import { freePort } from "../../support/free-port";
 import { until } from "../../support/until";
 import { startWorld, type RunningGateway } from "../../support/world";
-import { startReceiver } from "./otlp-receiver";
-import { newTrace, sendTraced, tracedTo } from "./traced-world";
+import { startReceiver } from "../../support/otlp-receiver";
+import { newTrace, sendTraced, tracedTo } from "../../support/traced-world";
 
 /** A sampled request that needs nobody. */
 const ask = ({ client }: Pick<RunningGateway, "client">, trace = newTrace()) =>

@@ -3,10 +3,10 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, request as send } from "node:http";
 import type { AddressInfo } from "node:net";
-import { ClosingList } from "../../../src/closing-list";
-import type { Environment } from "../../../src/config";
-import type { GraphqlClient } from "../../support/graphql-client";
-import { startWorld, type RunningGateway, type World } from "../../support/world";
+import { ClosingList } from "../../src/closing-list";
+import type { Environment } from "../../src/config";
+import type { GraphqlClient } from "./graphql-client";
+import { startWorld, type RunningGateway, type World } from "./world";
 import { startReceiver, type OtlpReceiver } from "./otlp-receiver";
 
 export interface TracedWorld extends AsyncDisposable {
