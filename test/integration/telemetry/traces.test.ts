@@ -8,7 +8,13 @@ import {
 import { until } from "../../support/until";
 import { developmentKey, encryptionKeys } from "../../support/world";
 import { outline, type ReceivedSpan } from "../../support/otlp-receiver";
-import { newTrace, sendTraced, startTracedWorld, type CallersTrace, type TracedWorld } from "../../support/traced-world";
+import {
+  newTrace,
+  sendTraced,
+  startTracedWorld,
+  type CallersTrace,
+  type TracedWorld,
+} from "../../support/traced-world";
 
 let traced: TracedWorld;
 let identityId: string;
