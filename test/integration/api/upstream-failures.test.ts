@@ -6,7 +6,7 @@ import {
   CreateIdentityDocument,
   IssueTokenDocument,
 } from "../../../operations/generated/operations";
-import { advanceClocks, stopClocks } from "../../support/stopped-clocks";
+import { stopClocks } from "../../support/stopped-clocks";
 import { startWorld, type RunningGateway, type World } from "../../support/world";
 
 let world: World;

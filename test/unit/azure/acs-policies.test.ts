@@ -265,7 +265,7 @@ describe("a 429", () => {
 
   it("to calls that were under way together is one refusal, which earlier answers do not end", async () => {
     const { run } = start();
-    const slow = (value: unknown, ms: number) => () =>
+    const slow = (value: "ok" | Error, ms: number) => () =>
       new Promise<unknown>((resolve, reject) => {
         setTimeout(() => {
           if (value === "ok") resolve(value);
